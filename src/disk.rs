@@ -169,7 +169,7 @@ pub(crate) fn regular(path: &Path) -> Result<Option<Metadata>> {
         Ok(data) => {
             let found = format!("{}, {}", path.display(), sort(data.file_type()));
             Err(Error::argument("the path", "that of a file or of nothing yet", found)
-                .help("Name a file: nothing else is written to."))
+                .help("Add the name of a file to the path."))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::io("write", path, source)
@@ -389,8 +389,8 @@ mod tests {
         let text = regular(Path::new("/dev/full")).unwrap_err().to_string();
         assert_eq!(
             text,
-            "the path must be that of a file or of nothing yet, got /dev/full, a device. Name a file: nothing \
-             else is written to."
+            "the path must be that of a file or of nothing yet, got /dev/full, a device. Add the name of a file \
+             to the path."
         );
     }
 }

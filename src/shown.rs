@@ -46,6 +46,12 @@ pub(crate) fn lines<'a>(faults: impl Iterator<Item = (String, &'a str)>, total: 
     out + &if more > 0 { format!("\n  and {more} more") } else { String::new() }
 }
 
+/// Formats a number with the digits of `f32` if it is an `f32` exactly: 0.2 instead of 0.20000000298023224.
+pub(crate) fn short(number: f64) -> String {
+    let single = number as f32;
+    if f64::from(single) == number { single.to_string() } else { number.to_string() }
+}
+
 /// "1 row", "2 rows".
 pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

@@ -187,7 +187,8 @@ pub(crate) use checked;
 
 /// The error of fields that contradict each other.
 pub(crate) fn contradicts(what: &str, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
-    Error::format(what, expected.into(), found.to_string()).help("Check the source.")
+    Error::format(what, expected.into(), found.to_string())
+        .help("The data were damaged or edited; write them again.")
 }
 
 /// Returns whether a number is a share, from 0 to 1. Means of shares may be slightly above 1 through rounding.

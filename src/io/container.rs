@@ -193,7 +193,7 @@ pub(super) fn read<T>(
     if source.take(&mut [0])? > 0 {
         return Err(damaged(
             "the file",
-            "end with the numbers' sum".to_owned(),
+            "end with the checksum of its numbers".to_owned(),
             "more bytes after it".to_owned(),
         ));
     }
@@ -272,17 +272,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
             .help(content.map_or("Use a newer version of Plywood.", Content::help)));
         }
         if usize::from(head[13]) != width {
-            return Err(Error::format(
-                "the element type",
-                format!("be {element}"),
-                format!("f{}", u32::from(head[13]) * 8),
-            )
-            .help(match contents[0] {
-                Content::Model => {
-                    "Load it as a model of the type it was saved with: `Sequential::<f64>::load_of`."
-                }
-                Content::Checkpoint => "Resume with a model and a trainer of the type it was saved with.",
-            }));
+            return Err(other_element(contents[0], element, &format!("f{}", u32::from(head[13]) * 8)));
         }
     }
     let (length, bytes) = (number(16), number(24));
@@ -319,6 +309,18 @@ fn no_magic(found: &[u8]) -> Error {
         .help("This is not a Plywood file; load what `save` wrote, and state dicts with `load_weights`.")
 }
 
+/// The error of a file whose element type is not that of the caller.
+fn other_element(content: Content, expected: &str, found: &str) -> Error {
+    Error::format("the file's element type", format!("be {expected}"), found).help(match content {
+        Content::Model => {
+            format!("Load it as a model of the type it was saved with: `Sequential::<{found}>::load_of`.")
+        }
+        Content::Checkpoint => {
+            format!("Resume with a model and a trainer of the type it was saved with, {found}.")
+        }
+    })
+}
+
 /// The subject of the error for another version.
 const VERSION_OF: &str = "the format's version";
 
@@ -329,7 +331,10 @@ fn check_version(version: u32) -> Result<()> {
             "A newer version of Plywood wrote it: update the crate (`cargo update -p plywood`, or raise the version \
              in Cargo.toml), or save it again from the version that wrote it as a state dict with `save_weights`."
         }
-        _ => "It was written before the first release; save it again.",
+        _ => {
+            "A version from before the first release wrote it: with that version, save its weights as a state dict \
+             (`save_weights`), or train the model again with this one."
+        }
     };
     Err(Error::format(VERSION_OF, format!("be {VERSION}"), version).help(help))
 }

@@ -208,7 +208,7 @@ impl<F: Scalar> Sequential<F> {
     /// newer[8] = 5;
     /// assert!(text(&newer).starts_with("the format's version must be 4, got 5. A newer version of Plywood"));
     /// let wider = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build()?.to_bytes()?;
-    /// assert!(text(&wider).starts_with("the element type must be f32, got f64."));
+    /// assert!(text(&wider).starts_with("the file's element type must be f32, got f64."));
     /// assert!(text(&bytes[..bytes.len() - 1]).ends_with("The file is truncated; get it again, or save it again."));
     /// let mut damaged = bytes.clone();
     /// damaged[bytes.len() - 9] ^= 1;

@@ -14,7 +14,7 @@ use crate::kernels::Scalar;
 use crate::predictions::{
     Thresholds, above, check_nan, check_weights, class_of, is_distribution, numbers, rounded,
 };
-use crate::shown::count;
+use crate::shown::{count, short};
 use crate::tensor::Tensor;
 use std::borrow::Cow;
 
@@ -210,10 +210,13 @@ pub(super) fn classes_of(targets: &[f64], columns: usize) -> Result<Vec<usize>> 
 pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
     match targets.iter().position(|t| *t != 0.0 && *t != 1.0) {
         None => Ok(targets.iter().map(|t| *t == 1.0).collect()),
-        Some(i) => {
-            Err(Error::sample("the target", i / columns.max(1), "be 0 or 1 for each label", targets[i])
-                .help("A sample either has a label or does not; shares of labels cannot be counted."))
-        }
+        Some(i) => Err(Error::sample(
+            "the target",
+            i / columns.max(1),
+            "be 0 or 1 for each label",
+            short(targets[i]),
+        )
+        .help("A sample either has a label or does not; shares of labels cannot be counted.")),
     }
 }
 
@@ -221,17 +224,20 @@ pub(crate) fn yes_or_no(targets: &[f64], columns: usize) -> Result<Vec<bool>> {
 fn not_a_distribution(what: &str, sample: usize, row: &[f64]) -> Error {
     let outside = row.iter().find(|p| !(0.0..=1.0).contains(*p));
     match (row, outside) {
-        ([number], _) => Error::sample(what, sample, "be from 0 to 1", number),
-        (_, Some(number)) => {
-            Error::sample(what, sample, "be a distribution over classes, with numbers from 0 to 1", number)
-        }
+        ([number], _) => Error::sample(what, sample, "be from 0 to 1", short(*number)),
+        (_, Some(number)) => Error::sample(
+            what,
+            sample,
+            "be a distribution over classes, with numbers from 0 to 1",
+            short(*number),
+        ),
         _ => {
             let sum = row.iter().sum::<f64>();
             Error::sample(
                 what,
                 sample,
                 "be a distribution over classes, with a sum of 1",
-                format!("a sum of {sum}"),
+                format!("a sum of {sum:.4}"),
             )
         }
     }

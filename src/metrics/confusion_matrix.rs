@@ -59,7 +59,8 @@ use std::fmt;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Rows and columns are as in scikit-learn's and Keras' `confusion_matrix`; some textbooks swap them.
+/// Rows and columns are as in scikit-learn's `confusion_matrix` and TensorFlow's `tf.math.confusion_matrix`; some
+/// textbooks swap them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ConfusionMatrix {
@@ -115,8 +116,8 @@ impl ConfusionMatrix {
     /// let error = ConfusionMatrix::new(2, &[0, 1], &[0, 2]).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "confusion matrix: the class of sample 1 must be below 2, got 2. Labels count from 0; the model needs \
-    ///      an output for each class."
+    ///     "confusion matrix: the predicted class of sample 1 must be below 2, the number of classes, got 2. Labels \
+    ///      count from 0; the model needs an output for each class."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -136,11 +137,13 @@ impl ConfusionMatrix {
         }
         let mut counts = vec![0; classes * classes];
         for (i, (&t, &p)) in truth.iter().zip(predicted).enumerate() {
-            if t >= classes || p >= classes {
+            if let Some((which, class)) =
+                [("true", t), ("predicted", p)].into_iter().find(|(_, c)| *c >= classes)
+            {
                 return Err(at(Error::data(
-                    format!("the class of sample {i}"),
-                    format!("be below {classes}"),
-                    t.max(p),
+                    format!("the {which} class of sample {i}"),
+                    format!("be below {classes}, the number of classes"),
+                    class,
                 )
                 .help("Labels count from 0; the model needs an output for each class.")));
             }
@@ -197,16 +200,16 @@ impl ConfusionMatrix {
     /// ```
     /// use plywood::metrics::ConfusionMatrix;
     ///
-    /// // Nine in ten are of class 0, and the model says 0 always.
+    /// // Nine of ten samples are of class 0, and the model always predicts 0.
     /// let (truth, predicted) = ([vec![0; 9], vec![1]].concat(), vec![0; 10]);
     /// let report = ConfusionMatrix::new(2, &truth, &predicted)?.report();
     /// assert_eq!(report.accuracy, 0.9); // looks good
-    /// assert_eq!(report.macro_mean.recall, 0.5); // is not
+    /// assert_eq!(report.macro_mean.recall, 0.5); // as low as by chance
     /// assert_eq!(report.classes[1].f1, 0.0);
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// The number of additions grows with `classes²`; the predictions themselves are no longer needed.
+    /// The report is computed from the counts alone, in time proportional to `classes²`.
     pub fn report(&self) -> ClassificationReport {
         let n = self.classes();
         let row = |class| (0..n).map(|predicted| self.count(class, predicted)).sum::<u64>();
@@ -224,8 +227,8 @@ impl ConfusionMatrix {
 impl fmt::Display for ConfusionMatrix {
     /// Writes a table with a row for each true class and a column for each predicted class, both numbered.
     ///
-    /// All columns are as wide as the largest count or class number. Only the rows have names, which would make the
-    /// columns too wide.
+    /// All columns are as wide as the largest count or class number. Only the rows show names: they would
+    /// make the columns too wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.classes();
         let name = self.names.iter().map(|name| cut(name).chars().count()).max().unwrap_or(0);

@@ -4,6 +4,7 @@ use super::batch::{ClassBatch, SEVERAL, not_indices};
 use crate::error::{Error, Result};
 use crate::nn::Outputs;
 use crate::predictions::{Thresholds, class_of};
+use crate::shown::short;
 
 /// A description of the predictions, given to a metric before the first batch.
 #[derive(Clone, Copy, Debug)]
@@ -129,8 +130,8 @@ impl Decision {
     /// Returns the threshold for rows of `columns` values; only rows of a single value need one. `outside` returns the
     /// first sample whose value is not from 0 to 1, and that value.
     ///
-    /// If no threshold was set and none follows from the outputs, single values are read as probabilities and must be
-    /// from 0 to 1.
+    /// If no threshold was set and `begin` was not called, single values are read as probabilities and must be from 0 to
+    /// 1. (`begin` refuses a single output whose threshold is not known.)
     pub(super) fn threshold(
         &self,
         columns: usize,
@@ -145,7 +146,7 @@ impl Decision {
                 None => Ok(0.5),
                 Some((row, number)) => {
                     let expected = "be from 0 to 1 where no threshold is set";
-                    Err(Error::sample("the prediction", row, expected, number)
+                    Err(Error::sample("the prediction", row, expected, short(number))
                         .help("Set `.threshold(0.0)` for logits, or end the model in Sigmoid."))
                 }
             },

@@ -29,7 +29,7 @@ use crate::predictions::Thresholds;
 /// let error = exact.update(&outputs, &arr2(&[[1.0, 0.0], [0.0, 0.3]]).into_dyn(), None).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "exact_match: the target of sample 1 in the batch must be 0 or 1 for each label, got 0.30000001192092896. \
+///     "exact_match: the target of sample 1 in the batch must be 0 or 1 for each label, got 0.3. \
 ///      A sample either has a label or does not; shares of labels cannot be counted."
 /// );
 /// # Ok::<(), plywood::Error>(())

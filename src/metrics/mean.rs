@@ -12,11 +12,11 @@ use crate::state::{Kind, State};
 /// How the value of a sample is computed.
 #[derive(Clone, Debug)]
 pub(super) enum Measure {
-    /// A sum over its numbers, predicted and true; the mean is over numbers and not over samples.
+    /// The sum over the predicted and the true numbers of a sample; the mean is over numbers and not over samples.
     Numbers(fn(&[f64], &[f64]) -> f64),
-    /// From its probabilities and its target.
+    /// The value from the probabilities and the target of a sample.
     Probabilities(fn(&[f64], Share<'_>) -> f64),
-    /// From the number of its labels that are wrong, and the number of labels.
+    /// The value from the number of wrong labels of a sample and the number of its labels.
     Labels(Thresholds, fn(usize, usize) -> f64),
 }
 

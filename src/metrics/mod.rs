@@ -7,7 +7,7 @@
 //! | | |
 //! |---|---|
 //! | mutually exclusive classes | [`Accuracy`], [`TopK`], [`Precision`], [`Recall`], [`FBeta`] with an [`Average`] |
-//! | several labels per sample | [`ExactMatch`], [`HammingLoss`] |
+//! | several labels per sample | [`ExactMatch`], [`HammingLoss`]; others with `multi_label`, see below |
 //! | rankings | [`RocAuc`], [`AveragePrecision`]; [`roc_curve`], [`RocCurve`] |
 //! | probabilities | [`LogLoss`], [`BrierScore`], [`CalibrationError`] |
 //! | numbers | [`MAE`], [`RMSE`], [`R2`] |

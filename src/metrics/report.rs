@@ -81,9 +81,11 @@ fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
     match means.iter().find(|mean| mean.support != means[0].support) {
         None => Ok(()),
         Some(mean) => {
-            let expected =
-                format!("have means over {}", count(means[0].support as usize, "sample", "samples"));
-            Err(contradicts(what, expected, format!("{} of the {}", mean.support, mean.name)))
+            let expected = format!(
+                "have means over {}, as the first has",
+                count(means[0].support as usize, "sample", "samples")
+            );
+            Err(contradicts(what, expected, format!("{:?} over {}", mean.name, mean.support)))
         }
     }
 }
@@ -175,8 +177,8 @@ impl ClassificationReport {
         }
         let support = |&class: &usize| classes.get(class).map(|row| row.support);
         if let Some(class) = absent.iter().find(|class| support(class) != Some(0)) {
-            let expected = format!("have absent classes below {} and without samples", classes.len());
-            return Err(contradicts("the classification report", expected, class));
+            let expected = format!("be below {}, the number of classes, and without samples", classes.len());
+            return Err(contradicts("each absent class of the report", expected, class));
         }
         if !absent.is_sorted_by(|a, b| a < b) {
             return Err(contradicts(

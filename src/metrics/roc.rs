@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// | predictions | what it is |
 /// |---|---|
-/// | `[batch, 1]` or `[batch, 2]` | the area of class 1, whatever the average, unless class 0 is asked for |
+/// | `[batch, 1]` or `[batch, 2]`, without `multi_label` | the area of class 1 for every average but `Average::Class(0)` |
 /// | `[batch, classes]` | the area of each class against the rest, averaged; by default the macro mean |
 ///
 /// Targets are as for [`Accuracy`](crate::metrics::Accuracy); sample weights count. It is scikit-learn's
@@ -32,9 +32,9 @@ use serde::{Deserialize, Serialize};
 /// has no area: its value and the macro mean are NaN. The weighted mean leaves out a class without samples. For several
 /// labels per sample, call [`multi_label`](RocAuc::multi_label).
 ///
-/// It keeps the scores of all samples, 8 bytes for each (16 with `multi_label`), and sorts them every time the value is
-/// asked for: nothing is approximated by bins. Over training data, a progress bar asks for the value whenever it is
-/// redrawn.
+/// It keeps 8 bytes for each score, and 16 for each sample's class and weight (with `multi_label` 16 for each score and 8
+/// for each sample). It sorts the scores every time the value is requested, and does not approximate them by bins. Over
+/// training data, a progress bar requests the value whenever it is redrawn.
 ///
 /// Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve", 1982.
 ///
@@ -135,12 +135,16 @@ fn area(cuts: &[ThresholdSums]) -> f64 {
 /// The points of a ROC curve, for plots and for choosing a threshold. All three lists have the same length.
 ///
 /// The first point is (0, 0), at an infinite threshold, where no sample is called positive. After it there is one point
-/// for each distinct score, from the highest down; the last is (1, 1).
+/// for each distinct score, from the highest down; the last is (1, 1). Without positives or negatives, which only
+/// [`RocAuc::curves`] permits, the rates that would divide by their number are NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct RocCurve {
     /// The thresholds, in decreasing order. A sample is called positive if its score is at or above the threshold.
+    ///
+    /// The `threshold` of a metric and the thresholds of `predict_labels` count only scores *above* them as positive:
+    /// give those a number slightly below one of this list.
     #[serde(with = "crate::codec::words")]
     pub thresholds: Vec<f64>,
     /// The share of the negatives that are called positive: 1 - specificity.
@@ -234,8 +238,8 @@ impl RocCurve {
 /// let error = roc_curve(&[true, true], &[0.1, 0.4], None).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "ROC curve: the samples must be both positive and negative, got none negative. A curve needs both kinds, \
-///      with weights above 0."
+///     "ROC curve: the samples must include a positive and a negative one, each with a weight above 0, got no \
+///      negative one. Use data that have both."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -266,9 +270,13 @@ pub fn roc_curve<F: Scalar>(truth: &[bool], scores: &[F], weights: Option<&[F]>)
     let cuts = rank((0..truth.len()).map(sample).collect());
     let (positives, negatives) = cuts.last().map_or((0.0, 0.0), |last| (last.hits, last.false_alarms));
     if positives == 0.0 || negatives == 0.0 {
-        let missing = if positives == 0.0 { "none positive" } else { "none negative" };
-        return Err(at(Error::data("the samples", "be both positive and negative", missing)
-            .help("A curve needs both kinds, with weights above 0.")));
+        let missing = if positives == 0.0 { "no positive one" } else { "no negative one" };
+        return Err(at(Error::data(
+            "the samples",
+            "include a positive and a negative one, each with a weight above 0",
+            missing,
+        )
+        .help("Use data that have both.")));
     }
     Ok(RocCurve::through(&cuts))
 }

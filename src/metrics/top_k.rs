@@ -14,8 +14,8 @@ use crate::state::{Kind, State};
 /// Σ_i w_i · [fewer than k classes are before class y_i] / Σ_i w_i
 /// ```
 ///
-/// Predictions are `[batch, classes]`, probabilities or logits; targets are as for
-/// [`Accuracy`](crate::metrics::Accuracy). With `k = 1` the value is the accuracy, except for ties: among equal scores,
+/// Predictions are `[batch, classes]`, probabilities or logits, or `[batch, 1]` for two classes (see
+/// [`threshold`](TopK::threshold)); targets are as for [`Accuracy`](crate::metrics::Accuracy). With `k = 1` the value is the accuracy, except for ties: among equal scores,
 /// higher classes come first, as in scikit-learn's `top_k_accuracy_score`. If `k` is at least the number of classes,
 /// every sample is right. The metric's name contains `k`: "top_5_accuracy".
 ///

@@ -73,7 +73,7 @@ impl Reshape {
     /// assert_eq!(
     ///     error.to_string(),
     ///     "layer 0 (reshape): the input must have shape [3, 3] or another shape with as many numbers, got [10]. \
-    ///      A change of shape keeps the number of elements."
+    ///      A change of shape keeps the number of elements: give `Reshape::to` a shape with as many."
     /// );
     /// ```
     pub fn to(shape: impl Into<Vec<usize>>) -> Self {
@@ -166,7 +166,7 @@ impl<F: Scalar> Layer<F> for Reshape {
         }
         let expected = format!("{:?} or another shape with as many numbers", self.shape);
         Err(Error::shape("the input", expected, input)
-            .help("A change of shape keeps the number of elements."))
+            .help("A change of shape keeps the number of elements: give `Reshape::to` a shape with as many."))
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

@@ -190,9 +190,10 @@ impl Window {
     pub fn check_pooling(&self) -> Result<()> {
         match self.padding {
             Padding::Explicit(each) if (0..2).any(|i| each[i] > self.size[i] / 2) => {
-                let expected = format!("at most half of the window, {:?}", self.size);
+                let half = self.size.map(|size| size / 2);
+                let expected = format!("at most {half:?}, half of the window {:?}", self.size);
                 Err(Error::argument("the padding", expected, format!("{each:?}"))
-                    .help("A window that lies within the padding would have no numbers to pool."))
+                    .help("Reduce it, or enlarge the window: one that lies within the padding has no numbers to pool."))
             }
             _ => Ok(()),
         }
@@ -200,12 +201,15 @@ impl Window {
 
     /// Returns the two axes of an image under this window.
     pub fn over(&self, input: [usize; 2]) -> Result<[Axis; 2]> {
-        for (name, numbers) in
-            [("the window", self.size), ("the stride", self.stride), ("the dilation", self.dilation)]
-        {
+        for (name, numbers, usual) in [
+            ("the window", self.size, "3 is usual; 1 takes each number by itself."),
+            ("the stride", self.stride, "1 moves the window by one number."),
+            ("the dilation", self.dilation, "1 is usual: the window covers adjacent numbers."),
+        ] {
             if numbers.contains(&0) {
-                return Err(Error::argument(name, "at least 1 along each axis", format!("{numbers:?}"))
-                    .help("A window of 1 with a stride of 1 takes each number by itself."));
+                return Err(
+                    Error::argument(name, "at least 1 along each axis", format!("{numbers:?}")).help(usual)
+                );
             }
         }
         let padding = if let Padding::Explicit(each) = self.padding { each } else { [0; 2] };

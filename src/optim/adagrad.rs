@@ -86,7 +86,7 @@ impl<F: Scalar> UpdateRule<F> for Adagrad {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_not_negative("the initial sum", self.initial_sum)?;
+        check_not_negative("the initial sum of squares", self.initial_sum)?;
         check_positive("epsilon", self.epsilon)?;
         check_not_negative("the decay of the learning rate", self.learning_rate_decay)
     }

@@ -198,7 +198,14 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
 ) -> Result<()> {
     for group in groups {
         let at = |error: Error| error.at(format!("group \"{}\"", group.pattern));
-        check_not_negative("the factor of the learning rate", group.factor).map_err(at)?;
+        if !(group.factor >= 0.0 && group.factor.is_finite()) {
+            return Err(at(Error::argument(
+                "the factor of the learning rate",
+                "at least 0 and finite",
+                group.factor,
+            )
+            .help("1 is the trainer's rate; 0 leaves these parameters unchanged.")));
+        }
         check_not_negative("the weight decay", group.decay.unwrap_or(0.0)).map_err(at)?;
         check_not_negative("the L1 penalty", group.l1.unwrap_or(0.0)).map_err(at)?;
         check_not_negative("the L2 penalty", group.l2.unwrap_or(0.0)).map_err(at)?;
@@ -214,7 +221,7 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
                 "keep no averages of its own",
                 "one that does",
             )
-            .help("Leave it out, or use a rule such as `AdamW` with `average`.")));
+            .help("Leave the max norm out, or use a rule such as `AdamW` with `average`.")));
         }
         if group.decay.is_some() && !decays {
             return Err(at(Error::data(
@@ -222,7 +229,7 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
                 "have weight decay",
                 "one without",
             )
-            .help("Leave it out, or use a rule with decay, such as `AdamW`.")));
+            .help("Leave the weight decay out, or use a rule that has one, such as `AdamW`.")));
         }
         let (mut found, mut matrix, mut names) = (false, false, Vec::new());
         model.visit_params(&mut |name, param| {

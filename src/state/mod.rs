@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(state.take_list("losses")?, [1.0, 0.5]);
 /// assert_eq!(
 ///     state.take_number("worst").unwrap_err().to_string(),
-///     "the state must have a number \"worst\", got best. It was written by another version, or it is damaged."
+///     "the state must have a number named \"worst\", got best. It was written by another version, or it is damaged."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -326,7 +326,7 @@ impl<F: Scalar> State<F> {
             n if n > SHOWN => found.push("…"),
             _ => {}
         }
-        Error::data("the state", format!("have {what} {name:?}"), found.join(", ")).help(DAMAGED)
+        Error::data("the state", format!("have {what} named {name:?}"), found.join(", ")).help(DAMAGED)
     }
 
     /// The number of levels, and the total number of values.

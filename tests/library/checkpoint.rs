@@ -255,8 +255,8 @@ fn what_differs_is_named_and_nothing_is_changed() {
     let mut wide = Sequential::<f64>::builder_of([3]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
     let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).batch_size(5);
     let text = trainer.resume(&mut wide, &path).unwrap_err().to_string();
-    let expected = "the element type must be f64, got f32. Resume with a model and a trainer of the type it was \
-                    saved with.";
+    let expected = "the file's element type must be f64, got f32. Resume with a model and a trainer of the type it was \
+                    saved with, f32.";
     assert!(text.ends_with(expected), "{text}");
 
     // Errors that only `fit` can detect, with the data. A later `fit` can succeed.
@@ -326,8 +326,8 @@ fn callbacks_that_had_a_state_have_to_be_there_and_to_fit() {
     let before = model.to_bytes().unwrap();
     let mut changed = trainer.callback(Other("b", own));
     let text = changed.resume(&mut model, &others.0).unwrap_err().to_string();
-    let expected = "EarlyStopping: the state must have a number \"b\", got a. It was written by another version, \
-                    or it is damaged.";
+    let expected = "EarlyStopping: the state must have a number named \"b\", got a. It was written by another \
+                    version, or it is damaged.";
     assert!(text.ends_with(expected), "{text}");
     assert_eq!((model.to_bytes().unwrap(), changed.optimizer().steps()), (before, 0));
 

@@ -122,8 +122,8 @@ fn what_is_no_file_is_refused_and_stays() {
         {
             let text = save(path).unwrap_err().to_string();
             let found = format!(
-                "the path must be that of a file or of nothing yet, got {}, {found}. Name a file: nothing else is \
-                 written to.",
+                "the path must be that of a file or of nothing yet, got {}, {found}. Add the name of a file \
+                 to the path.",
                 path.display()
             );
             assert!(text.ends_with(&found), "{text}");

@@ -72,7 +72,7 @@ fn a_file_cut_at_any_byte_says_so() {
     }
     assert_eq!(
         text(&bytes[..15]),
-        "a test: the elements must have 8 bytes for [2, 2], got 3 bytes. The file is truncated; get it again."
+        "a test: the elements must have 8 bytes for the shape [2, 2], got 3 bytes. The file is truncated; get it again."
     );
 }
 
@@ -107,7 +107,10 @@ fn what_is_no_idx_file_is_an_error() {
     assert!(text(&file(0x0A, &[1], &[0])).contains("got 0x0a"));
     assert!(text(&file(0x08, &[], &[0])).contains("must be from 1 to 8, got 0"));
     assert!(text(&file(0x08, &[1; 9], &[0])).contains("must be from 1 to 8, got 9"));
-    assert!(text(&file(0x08, &[2], &[1, 2, 3])).contains("have 2 bytes for [2], got more bytes after them"));
+    assert!(
+        text(&file(0x08, &[2], &[1, 2, 3]))
+            .contains("have 2 bytes for the shape [2], got more bytes than that")
+    );
     assert!(from(&file(0x08, &[0, 28, 28], &[])).is_ok());
     assert!(from(&file(0x08, &[0, u32::MAX, u32::MAX, u32::MAX], &[])).is_err());
 }
@@ -117,7 +120,7 @@ fn a_header_that_claims_much_takes_no_memory() {
     // The claimed size is within the limit, but the data are missing: memory is allocated only for what arrives.
     assert!(
         text(&file(0x08, &[1 << 30], &[1, 2]))
-            .contains("have 1073741824 bytes for [1073741824], got 2 bytes")
+            .contains("have 1073741824 bytes for the shape [1073741824], got 2 bytes")
     );
     assert!(text(&file(0x08, &[u32::MAX], &[])).contains("have at most 1073741824 bytes"));
     assert!(text(&file(0x0E, &[u32::MAX; 8], &[])).contains("have at most"));

@@ -89,12 +89,12 @@ fn errors_say_what_to_do() {
     assert_eq!(
         error(Conv2d::filters(0, 3), &[1, 5, 5]),
         "layer 0 (conv2d): `filters` must be at least 1, got 0. Give the layer the number of its output channels; \
-         1 group is usual."
+         32 and 64 are usual."
     );
     assert_eq!(
         error(Conv2d::filters(4, 0), &[1, 5, 5]),
-        "layer 0 (conv2d): the window must be at least 1 along each axis, got [0, 0]. A window of 1 with a stride \
-         of 1 takes each number by itself."
+        "layer 0 (conv2d): the window must be at least 1 along each axis, got [0, 0]. 3 is usual; 1 takes each \
+         number by itself."
     );
     assert_eq!(
         error(Conv2d::filters(4, 3).dilation(4), &[1, 5, 5]),
@@ -104,8 +104,8 @@ fn errors_say_what_to_do() {
     );
     assert_eq!(
         error(MaxPool2d::window(2).padding(2), &[1, 5, 5]),
-        "layer 0 (max_pool2d): the padding must be at most half of the window, [2, 2], got [2, 2]. A window that \
-         lies within the padding would have no numbers to pool."
+        "layer 0 (max_pool2d): the padding must be at most [1, 1], half of the window [2, 2], got [2, 2]. Reduce \
+         it, or enlarge the window: one that lies within the padding has no numbers to pool."
     );
     assert_eq!(
         error(Conv1d::filters(2, 3).padding([1, 2]), &[1, 9]),

@@ -263,9 +263,9 @@ fn target_rows_of_classes_are_distributions() {
         for (row, found) in [
             (
                 [1.0, 1.0],
-                "be a distribution over classes, with a sum of 1, got a sum of 2. Where a sample may have several",
+                "be a distribution over classes, with a sum of 1, got a sum of 2.0000. Where a sample may have several",
             ),
-            ([0.0, 0.0], "be a distribution over classes, with a sum of 1, got a sum of 0."),
+            ([0.0, 0.0], "be a distribution over classes, with a sum of 1, got a sum of 0.0000."),
             ([1.5, -0.5], "be a distribution over classes, with numbers from 0 to 1, got 1.5."),
         ] {
             let target = arr2(&[[0.0, 1.0], row]).into_dyn();

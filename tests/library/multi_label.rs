@@ -248,7 +248,7 @@ fn classes_of_a_single_output_go_by_the_models_last_function() {
         of(Sequential::builder([1]).layer(Given(1)).layer(Tanh)),
     ] {
         let text = "the single output of the model must be that of Sigmoid or of a linear layer, got that of \
-                    another last layer. Use `predict_labels` with a threshold above which it means class 1.";
+                    another function. Use `predict_labels` with the threshold above which the output means class 1.";
         assert_eq!(model.predict_classes(&x).unwrap_err().to_string(), format!("predict: {text}"));
         assert_eq!(evaluate::classes(&model, &data).unwrap_err().to_string(), format!("evaluate: {text}"));
         assert_eq!(

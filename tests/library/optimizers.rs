@@ -253,8 +253,8 @@ fn a_state_that_does_not_belong_is_refused_and_changes_nothing() {
             integer(&mut plateau, "waited", 1 << 60);
             *s = std::mem::take(s).nested("plateau", plateau);
         }),
-        ("a whole number \"steps\"", &|s| drop(s.take_integer::<u64>("steps"))),
-        ("a flag \"exchanged\"", &|s| drop(s.take_flag("exchanged"))),
+        ("a whole number named \"steps\"", &|s| drop(s.take_integer::<u64>("steps"))),
+        ("a flag named \"exchanged\"", &|s| drop(s.take_flag("exchanged"))),
         ("entries left, got \"more\"", &|s| *s = std::mem::take(s).flag("more", true)),
         ("decay", &|s| {
             let mut settings = s.take_nested("settings").unwrap();
@@ -460,7 +460,7 @@ fn settings_out_of_range_are_errors_and_leave_the_model_alone() {
     assert_eq!(
         free.step(&mut model).unwrap_err().to_string(),
         "the optimizer, group \"*\": the rule of a group with a max norm must keep no averages of its own, got \
-         one that does. Leave it out, or use a rule such as `AdamW` with `average`."
+         one that does. Leave the max norm out, or use a rule such as `AdamW` with `average`."
     );
     assert_eq!(bits(&network()), before);
 }

@@ -142,8 +142,9 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
     };
     assert!(text(5).contains("cargo update -p plywood"));
     for older in 1..4 {
-        let expected =
-            format!("the format's version must be 4, got {older}. It was written before the first release");
+        let expected = format!(
+            "the format's version must be 4, got {older}. A version from before the first release wrote it"
+        );
         assert!(text(older).starts_with(&expected), "{}", text(older));
     }
 }

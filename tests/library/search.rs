@@ -155,7 +155,7 @@ fn what_is_wrong_everywhere_is_an_error_of_the_search() {
     assert_eq!(
         run(missing),
         "search, 1 trial failed, the first (units 4): the hyperparameter must be one of the trial's (units), got \
-         \"rate\""
+         \"rate\". Read a dimension of the space, or add it there."
     );
     let word = Search::grid(Space::new().choice("units", ["many"]).choice("rate", [0.01]));
     assert!(run(word).contains("the hyperparameter \"units\" must be a count, got many"));

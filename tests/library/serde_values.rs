@@ -112,7 +112,7 @@ fn other_words_are_no_numbers() {
 #[test]
 fn what_contradicts_itself_is_refused() {
     let is = |text: String, expected: &str| {
-        assert_eq!(text, format!("the {expected}. Check the source."));
+        assert_eq!(text, format!("the {expected}. The data were damaged or edited; write them again."));
     };
     is(
         refusal::<History>(
@@ -153,12 +153,15 @@ fn what_contradicts_itself_is_refused() {
     };
     for absent in ["3", "1", "0,9"] {
         let text = report(4, &format!("[{absent}]"));
-        assert!(text.contains("have absent classes below 3 and without samples"), "{text}");
+        assert!(text.contains("must be below 3, the number of classes, and without samples"), "{text}");
     }
     assert!(
         report(4, "[2,0]").contains("listed once each, in order") && report(4, "[0,0]").contains("once each")
     );
-    is(report(5, "[]"), "classification report must have means over 4 samples, got 5 of the m");
+    is(
+        report(5, "[]"),
+        "classification report must have means over 4 samples, as the first has, got \"m\" over 5",
+    );
     let labels = |all: &str, support: u64| {
         let (line, other) = (line(4), line(support));
         refusal::<LabelReport>(&format!(
@@ -166,7 +169,10 @@ fn what_contradicts_itself_is_refused() {
         ))
     };
     is(labels("", 4), "label report must have at least 1 label, got 0");
-    is(labels(&line(4), 3), "label report must have means over 4 samples, got 3 of the m");
+    is(
+        labels(&line(4), 3),
+        "label report must have means over 4 samples, as the first has, got \"m\" over 3",
+    );
     for matrix in [r#"{"names":["a","b"],"counts":[1]}"#, r#"{"names":[],"counts":[]}"#] {
         assert!(refusal::<ConfusionMatrix>(matrix).contains("a count for each pair of classes"));
     }

@@ -176,7 +176,7 @@ fn faulty_tables_are_errors() {
     assert!(labelled(TableCsv::target("y"), "a,y\n1,\n").to_string().contains("a class, got nothing"));
     assert!(labelled(TableCsv::target("y").classes(["p", "p"]), "a,y\n1,p\n").to_string().contains("twice"));
     let twice = TableCsv::target("y").inputs(["a", "a"]).read_from::<f32>(&b"a,y\n1,2\n"[..], "t");
-    assert!(twice.unwrap_err().to_string().contains("Name each once"));
+    assert!(twice.unwrap_err().to_string().contains("Name each column once"));
 }
 
 /// Opening a named pipe blocks until somebody writes to it, and it does not support reading at a position.

@@ -388,7 +388,7 @@ fn wrong_shapes_teach() {
     assert_eq!(
         build(|b| b.layer(Dense::units(4)).layer(Reshape::to([3])), &[2]),
         "layer 1 (reshape): the input must have shape [3] or another shape with as many numbers, got [4]. A \
-         change of shape keeps the number of elements."
+         change of shape keeps the number of elements: give `Reshape::to` a shape with as many."
     );
     assert!(build(|b| b.layer(BatchNorm::new()), &[]).contains("[features] or [channels, …], got []"));
     let huge = [4, usize::MAX, 2]; // a size that no array can have
@@ -428,7 +428,7 @@ fn damaged_and_foreign_files_are_errors() {
     assert!(text(&newer).contains("the format's version must be 4, got 9"));
     let double =
         Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
-    assert!(text(&double).contains("the element type must be f32, got f64"));
+    assert!(text(&double).contains("the file's element type must be f32, got f64"));
     assert!(
         Sequential::load("/nowhere/at/all")
             .unwrap_err()

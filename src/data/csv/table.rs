@@ -239,13 +239,14 @@ impl TableCsv {
         };
         let mut roles = vec![None; header.names.len()];
         for (number, &column) in inputs.iter().enumerate() {
-            if column == target || roles[column].is_some() {
-                return Err(Error::argument(
-                    "the input columns",
-                    "distinct columns other than the target",
-                    format!("{:?}", header.names[column]),
-                )
-                .help("Name each once."));
+            let named = format!("{:?}", header.names[column]);
+            if column == target {
+                return Err(Error::argument("the input columns", "columns other than the target", named)
+                    .help("Leave the target out of `inputs`."));
+            }
+            if roles[column].is_some() {
+                return Err(Error::argument("the input columns", "distinct", format!("{named} twice"))
+                    .help("Name each column once."));
             }
             roles[column] = Some(number);
         }

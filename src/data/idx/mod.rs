@@ -204,7 +204,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray> {
 /// let cut_off = [0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 1, 0]; // two 16-bit numbers, one byte short
 /// assert_eq!(
 ///     idx::read_from(&cut_off[..], "short.idx").unwrap_err().to_string(),
-///     "short.idx: the elements must have 4 bytes for [2], got 3 bytes. The file is truncated; get it again."
+///     "short.idx: the elements must have 4 bytes for the shape [2], got 3 bytes. The file is truncated; get it again."
 /// );
 /// ```
 ///
@@ -380,13 +380,14 @@ impl<R: Read> Elements<'_, R> {
         let more = take(&mut self.source, 1).map_err(|e| failed(e, self.name, self.gzip))?;
         if !more.is_empty() {
             let help = "The file is damaged, or holds more than one array.";
-            return Err(self.unfit("more bytes after them".to_owned(), help));
+            return Err(self.unfit("more bytes than that".to_owned(), help));
         }
         Ok(elements)
     }
 
     fn unfit(&self, found: String, help: &str) -> Error {
-        let expected = format!("have {} for {:?}", count(self.bytes as usize, "byte", "bytes"), self.lengths);
+        let expected =
+            format!("have {} for the shape {:?}", count(self.bytes as usize, "byte", "bytes"), self.lengths);
         Error::format("the elements", expected, found).help(help)
     }
 }

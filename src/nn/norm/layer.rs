@@ -141,8 +141,8 @@ impl LayerNormSpec {
     /// let error = Sequential::builder([8]).layer(LayerNorm::new().axes(2)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "layer 0 (layer_norm): the number of axes must be from 1 to 1 for an input of shape [8], got 2. They \
-    ///      are counted from the last; the batch is not one of them."
+    ///     "layer 0 (layer_norm): the number of axes must be 1 for an input of shape [8], got 2. Axes are \
+    ///      counted from the last; the batch axis does not count."
     /// );
     /// ```
     #[must_use]
@@ -173,9 +173,10 @@ impl<F: Scalar> LayerSpec<F> for LayerNormSpec {
     fn build(self, input: &[usize], random: &Random) -> Result<LayerNorm<F>> {
         let Self { axes, epsilon, bias } = self;
         if axes == 0 || axes > input.len() {
-            let expected = format!("from 1 to {} for an input of shape {input:?}", input.len());
+            let range = if input.len() == 1 { "1".to_owned() } else { format!("from 1 to {}", input.len()) };
+            let expected = format!("{range} for an input of shape {input:?}");
             return Err(Error::argument("the number of axes", expected, axes)
-                .help("They are counted from the last; the batch is not one of them."));
+                .help("Axes are counted from the last; the batch axis does not count."));
         }
         let shape = &input[input.len() - axes..];
         let all = |value: f64| Initializer::Constant(value).tensor(shape, 1, 1, random).map(Param::new);

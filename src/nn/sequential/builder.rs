@@ -39,7 +39,7 @@ type Build<F> = Box<dyn FnOnce(&[usize], &Random) -> Result<Box<dyn ErasedLayer<
 /// assert_eq!(
 ///     error.to_string(),
 ///     "layer 1 (reshape): the input must have shape [128] or another shape with as many numbers, got [28, 128]. \
-///      A change of shape keeps the number of elements."
+///      A change of shape keeps the number of elements: give `Reshape::to` a shape with as many."
 /// );
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]

@@ -201,7 +201,7 @@ impl<F: Scalar> Sequential<F> {
             OutputActivation::Softmax | OutputActivation::LogSoftmax => {
                 let expected = "be independent answers";
                 Err(Error::data("the outputs of the model", expected, "those of softmax").help(
-                    "For several labels at once end it in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
+                    "For several labels per sample end the model in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
                      that exclude each other use `predict_classes` and `classification_report`.",
                 ))
             }
@@ -240,16 +240,16 @@ impl<F: Scalar> Sequential<F> {
             (_, 1) if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) => {
                 let found = "that of softmax, which is always 1";
                 Err(Error::data("the single output of the model", "distinguish two classes", found)
-                    .help("End it in Sigmoid, or in two outputs and Softmax."))
+                    .help("End the model in Sigmoid, or in two outputs and Softmax."))
             }
             (outputs, 1) => outputs.threshold().ok_or_else(|| {
-                let found = "that of another last layer";
+                let found = "that of another function";
                 Error::data(
                     "the single output of the model",
                     "be that of Sigmoid or of a linear layer",
                     found,
                 )
-                .help("Use `predict_labels` with a threshold above which it means class 1.")
+                .help("Use `predict_labels` with the threshold above which the output means class 1.")
             }),
             _ => Ok(0.5),
         }

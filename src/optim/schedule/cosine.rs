@@ -92,8 +92,8 @@ impl Schedule for CosineRestarts {
         check_rate("the schedule's end", self.end)?;
         check_steps("the number of steps until a restart", self.steps)?;
         if self.growth == 0 {
-            return Err(Error::argument("the growth of the stretches", "at least 1", 0)
-                .help("1 restarts after equal stretches."));
+            return Err(Error::argument("the growth of the periods between restarts", "at least 1", 0)
+                .help("1 makes all periods equally long, 2 doubles each."));
         }
         Ok(())
     }

@@ -166,5 +166,5 @@ fn check_steps(name: &str, steps: u64) -> Result<()> {
         return Ok(());
     }
     Err(Error::argument(name, "at least 1", 0)
-        .help("Steps are batches: an epoch has the number of samples divided by the batch size."))
+        .help("A step is a batch: an epoch has the number of samples divided by the batch size."))
 }

@@ -116,9 +116,15 @@ impl Schedule for Piecewise {
     }
 
     fn check(&self) -> Result<()> {
-        if self.points.is_empty() || !self.points.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(Error::data("the piecewise schedule", "have points at rising steps", "others")
-                .help("Give (step, rate) pairs, such as [(1, 0.1), (1001, 0.01)]."));
+        let unordered = self.points.windows(2).find(|pair| pair[0].0 >= pair[1].0);
+        let found = match unordered {
+            Some(pair) => format!("step {} after step {}", pair[1].0, pair[0].0),
+            None if self.points.is_empty() => "no points".to_owned(),
+            None => String::new(),
+        };
+        if !found.is_empty() {
+            return Err(Error::data("the piecewise schedule", "have points at rising steps", found)
+                .help("Give (step, rate) pairs in order, such as [(1, 0.1), (1001, 0.01)]."));
         }
         self.points
             .iter()

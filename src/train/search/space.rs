@@ -114,6 +114,7 @@ impl Space {
                     "distinct",
                     format!("{name:?} twice"),
                 )
+                .help("Give each dimension a name of its own.")
                 .at("space"));
             }
             dimension.check().map_err(|error| error.at(format!("dimension {name:?}")).at("space"))?;
@@ -186,16 +187,19 @@ impl Dimension {
     fn check(&self) -> Result<()> {
         match self {
             Self::Choice(values) if values.is_empty() => {
-                Err(Error::argument("the number of values of a choice", "at least 1", 0))
+                Err(Error::argument("the number of values of a choice", "at least 1", 0)
+                    .help("Give the values to choose from."))
             }
             Self::Integer(low, high) if low > high => {
-                Err(Error::argument("the range", "from a lower to a higher end", format!("{low} to {high}")))
+                Err(Error::argument("the range", "from a lower to a higher end", format!("{low} to {high}"))
+                    .help("Give the lower end first."))
             }
             Self::Uniform(low, high) | Self::LogUniform(low, high)
                 if !(low.is_finite() && high.is_finite() && low < high && (high - low).is_finite()) =>
             {
                 let expected = "between finite bounds, the lower one first";
-                Err(Error::argument("the range", expected, format!("{low} to {high}")))
+                Err(Error::argument("the range", expected, format!("{low} to {high}"))
+                    .help("A choice of one value fixes it: `choice(name, [value])`."))
             }
             Self::LogUniform(low, high) if *low <= 0.0 => Err(Error::argument(
                 "the logarithmic range",
@@ -218,7 +222,8 @@ impl Dimension {
                         "the number of whole numbers in a grid",
                         format!("at most {MOST}"),
                         count,
-                    ));
+                    )
+                    .help("Narrow the range, list some with `choice`, or draw them with `Search::random`."));
                 }
                 Ok((*low..=*high).map(Value::Integer).collect())
             }
@@ -330,15 +335,19 @@ mod tests {
              1e-1)`."
         );
         let twice = Space::new().integer("n", 1, 2).uniform("n", 0.0, 1.0);
-        assert_eq!(text(twice), "space: the names of the dimensions must be distinct, got \"n\" twice");
+        assert_eq!(
+            text(twice),
+            "space: the names of the dimensions must be distinct, got \"n\" twice. Give each dimension a name of its own."
+        );
         let none: [f64; 0] = [];
         assert_eq!(
             text(Space::new().choice("rate", none)),
-            "space, dimension \"rate\": the number of values of a choice must be at least 1, got 0"
+            "space, dimension \"rate\": the number of values of a choice must be at least 1, got 0. Give the \
+             values to choose from."
         );
         assert!(
             text(Space::new().integer("n", 2, 1))
-                .ends_with("must be from a lower to a higher end, got 2 to 1")
+                .contains("must be from a lower to a higher end, got 2 to 1")
         );
         for (low, high) in [(1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-f64::MAX, f64::MAX)] {
             assert!(text(Space::new().uniform("x", low, high)).contains("finite bounds"), "{low} {high}");

@@ -88,7 +88,8 @@ impl fmt::Display for Value {
 /// assert_eq!(trial.to_string(), "units 16, rate 0.01, rule adam");
 /// assert_eq!(
 ///     trial.number("momentum").unwrap_err().to_string(),
-///     "the hyperparameter must be one of the trial's (units, rate, rule), got \"momentum\""
+///     "the hyperparameter must be one of the trial's (units, rate, rule), got \"momentum\". Read a dimension \
+///      of the space, or add it there."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -164,6 +165,7 @@ impl Trial {
                 format!("one of the trial's ({})", known.join(", ")),
                 format!("{name:?}"),
             )
+            .help("Read a dimension of the space, or add it there.")
         })
     }
 }
@@ -214,8 +216,6 @@ mod tests {
         assert!(trial.count("x").unwrap_err().to_string().contains("must be a count, got 0.5"));
         assert!(trial.number("w").unwrap_err().to_string().contains("must be a number, got adam"));
         assert!(trial.word("x").unwrap_err().to_string().contains("must be a word, got 0.5"));
-        assert!(
-            trial.word("v").unwrap_err().to_string().ends_with("one of the trial's (n, x, w), got \"v\"")
-        );
+        assert!(trial.word("v").unwrap_err().to_string().contains("one of the trial's (n, x, w), got \"v\""));
     }
 }

@@ -5,8 +5,9 @@
 //! in the file.
 //!
 //! A file is checked as a whole before anything is changed: it is decoded, and compared with the trainer's settings and
-//! the model's architecture. As a check, its states are loaded into the metrics and callbacks, whose own states are
-//! restored if anything fails. The optimizer's state comes last, because it is the last thing that can be refused.
+//! the model's architecture. The metrics' states are loaded as a check, and the metrics are then reset. The optimizer's
+//! state is loaded next, and the callbacks' states last. If a callback refuses its state, the optimizer and the callbacks
+//! get their previous states back; a callback that had no state before cannot be restored.
 
 use super::Trainer;
 use crate::error::{Error, Result};
@@ -69,8 +70,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// `path` is a file, or the folder of [`Checkpoints`](crate::train::Checkpoints), whose newest undamaged file is
     /// used. Set up trainer, model and data as in the interrupted program, then call `resume`, then `fit`. `fit`
-    /// returns the whole history, and trains until the number of epochs set by [`epochs`](Trainer::epochs) is reached,
-    /// including those before the interruption. `epochs` may be raised in between.
+    /// returns the whole history, and trains until the run has the number of epochs set by [`epochs`](Trainer::epochs), in
+    /// which those before the interruption count. It may be larger than in the interrupted program.
     ///
     /// ```
     /// use plywood::train::Checkpoints;
@@ -102,23 +103,26 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// ```
     ///
     /// The model is replaced by that of the file, including the hyperparameters of its layers; the layers, their
-    /// outputs and numbers of parameters must be the same. The update rule and its hyperparameters also come from the
-    /// file. The learning rate, clipping, groups, averaging, plateau and metrics are those of this trainer. A callback
-    /// whose state was saved must be added again. The settings that determine the order of samples are compared and
-    /// must be equal: see the errors.
+    /// outputs and numbers of parameters must be the same. The hyperparameters of the update rule also come from the
+    /// file; the rule itself must be the one that the checkpoint was written with. The learning rate and its schedule,
+    /// its reduction on a plateau, clipping, parameter groups, averaging and metrics are those of this trainer: set them
+    /// as in the interrupted program to get the same bits. A callback whose state was saved must be added again. The
+    /// settings that determine the order of samples are compared and must be equal: see the errors.
     ///
-    /// If a callback had ended the run, it stays ended: `fit` returns its history, and early stopping restores its best
-    /// weights.
+    /// If a callback ended the saved run, `fit` trains no further: it returns the history of that run, and early
+    /// stopping restores its best weights.
     ///
     /// # Errors
     /// If there is no checkpoint; if it cannot be read, is damaged, or has another version or element type; if it has
-    /// layers that the [`registry`](Trainer::registry) does not contain; or if it has another architecture, update
-    /// rule, seed, order, batch size, number of batches per step, or other callbacks; within an epoch, also other
-    /// metrics. Model and trainer are then unchanged. A different number of training samples, and fewer epochs than
-    /// have begun, are errors of `fit`, before its first step.
+    /// layers that the [`registry`](Trainer::registry) does not contain; or if its architecture, update rule,
+    /// seed, shuffling, batch size or number of batches per step is different; if a callback whose state it contains is
+    /// missing from this trainer; and, if it was written within an epoch, if the metrics are different. The model is then
+    /// unchanged, and so is the trainer, except that its metrics may be reset and that a callback that had no state may
+    /// keep a loaded one. A different number of training samples, and fewer epochs than have begun, are errors of `fit`,
+    /// before its first step.
     ///
-    /// A damaged file in a folder is skipped in favour of the one before it, which the result and the progress of `fit`
-    /// report. Other errors do not cause a file to be skipped.
+    /// A damaged file in a folder is skipped, and the file written before it is used. The result and the progress of
+    /// `fit` list the skipped files. Other errors do not cause a file to be skipped.
     pub fn resume(&mut self, model: &mut Sequential<F>, path: impl AsRef<Path>) -> Result<Resumed> {
         let path = path.as_ref();
         let resumed = self.find_and_resume(model, path).and_then(|found| {

@@ -151,10 +151,12 @@ impl Convolution {
     /// Creates the convolution of images `[channels, rows, columns]` with `filters` filters in `groups` groups.
     pub fn new(input: [usize; 3], filters: usize, groups: usize, window: Window) -> Result<Self> {
         let [channels, rows, columns] = input;
-        for (name, value) in [("filters", filters), ("groups", groups)] {
+        for (name, value, help) in [
+            ("filters", filters, "Give the layer the number of its output channels; 32 and 64 are usual."),
+            ("groups", groups, "1 is usual: each filter reads all channels."),
+        ] {
             if value == 0 {
-                return Err(Error::argument(name, "at least 1", value)
-                    .help("Give the layer the number of its output channels; 1 group is usual."));
+                return Err(Error::argument(name, "at least 1", value).help(help));
             }
         }
         if channels == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
