@@ -70,12 +70,11 @@ fn unknown(found: &str) -> Error {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(target_arch = "x86_64")]
     fn what_is_no_level_is_named_beside_those_that_are() {
         assert_eq!(
             unknown("sse9").to_string(),
