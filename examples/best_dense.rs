@@ -29,6 +29,7 @@
 //! | label smoothing | 0.9077 | -0.003 |
 //! | mirror images | 0.9080 | -0.003 |
 
+use plywood::ErrorKind;
 use plywood::data::{Images, synthetic};
 use plywood::prelude::*;
 use std::time::Instant;
@@ -101,11 +102,12 @@ fn main() -> Result<()> {
     plywood::set_threads(options.threads)?;
     let (images, test, data) = match datasets::fashion_mnist() {
         Ok((images, test)) => (images, test, "fashion-mnist"),
-        Err(error) => {
+        Err(error) if matches!(error.kind(), ErrorKind::Download { unreachable: true, .. }) => {
             println!("{error}\n\nNOT Fashion-MNIST: continuing with synthetic images of clothing.\n");
             let (images, test) = synthetic::garments(12_000, 2_000, 1)?;
             (images, test, "drawn")
         }
+        Err(error) => return Err(error),
     };
     let mut runs = Vec::new();
     for seed in options.seed..options.seed + options.seeds {
@@ -153,15 +155,10 @@ fn network(options: &Options, seed: u64) -> Result<Sequential> {
 fn train(options: &Options, seed: u64, images: &Images, test: &Images) -> Result<Run> {
     let given = |part: &str, value: f64| if options.with(part) { value } else { 0.0 };
     let (train, validation) = stratified_split::<f32, _>(images, 1.0 / 12.0, seed)?;
-    let normalizer = match options.with("standardize") {
-        true => Normalizer::standard().whole(true),
-        false => Normalizer::range(0.0, 1.0).whole(true),
-    };
-    let normalizer = normalizer.fit::<f32, _>(&train)?;
-    let mut augment = Augment::seed(seed);
-    if options.with("mirror") {
-        augment = augment.flip_horizontal(true);
-    }
+    let normalizer =
+        if options.with("standardize") { Normalizer::standard() } else { Normalizer::range(0.0, 1.0) };
+    let normalizer = normalizer.whole(true).fit::<f32, _>(&train)?;
+    let augment = Augment::seed(seed).flip_horizontal(options.with("mirror"));
     let mirrored = Augmented::new(normalizer.apply(&train), augment)?;
     let changing = OneHot::new(mirrored, 10)?.smoothing(given("smoothing", 0.1))?;
     let held_out = OneHot::new(normalizer.apply(&validation), 10)?;

@@ -239,7 +239,7 @@ fn read(path: Option<&str>) -> Result<Settings> {
     let text = match path {
         None => include_str!("from_settings.json").to_owned(),
         Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Error::custom(format!("the settings {path} could not be read: {error}")))?,
+            .map_err(|error| Error::io("read", path, error).help("Give a JSON file that exists."))?,
     };
     let place = path.unwrap_or("examples/from_settings.json");
     serde_json::from_str(&text).map_err(|error| {

@@ -55,7 +55,7 @@ fn main() -> Result<()> {
         None => drawn(seed)?,
     };
     let reader = ImageFolder::new(&folder, [size, size]);
-    let read = if skip { reader.skip_faulty(true) } else { reader }.read()?;
+    let read = reader.skip_faulty(skip).read()?;
     println!("{read}\n");
     let classes = read.images.class_names().to_vec();
     let positive = match positive {

@@ -1,6 +1,7 @@
 //! How errors and reports show texts that may be long: names, lists of names, contents of files.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// A type's name without its path and its type parameters: "Adam".
 pub(crate) fn type_name<T: ?Sized>() -> &'static str {
@@ -53,8 +54,9 @@ pub(crate) fn short(number: f64) -> String {
 }
 
 /// "1 row", "2 rows".
-pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
+pub(crate) fn count<N: Display + PartialEq + From<u8>>(n: N, one: &str, many: &str) -> String {
+    let noun = if n == N::from(1) { one } else { many };
+    format!("{n} {noun}")
 }
 
 /// Formats a number with a comma before every third digit from the right: 101,770.

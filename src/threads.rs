@@ -54,8 +54,9 @@ pub fn threads() -> usize {
 
 /// Runs `work` on the parts in parallel, and returns the error of the first part that has one.
 ///
-/// All inference runs through it, from the prediction of an array to the evaluation of a data set. The caller decides
-/// how to cut the samples into parts; a sample's result does not depend on it.
+/// All inference runs through it, from the prediction of an array to the evaluation of a data set, and so does the
+/// reading of batches from a file. The caller decides how to cut the samples into parts; a sample's result does not
+/// depend on it.
 pub(crate) fn try_each<T: Send>(
     parts: impl Iterator<Item = T>,
     work: impl Fn(T) -> Result<()> + Sync,

@@ -17,7 +17,8 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>
         return Ok(Bytes::deserialize(deserializer)?.0.into_owned());
     }
     let count = u64::deserialize(deserializer)?;
-    numbers::give_bytes(count).map_err(|found| D::Error::custom(format!("{count} bytes with {found}")))
+    numbers::give(usize::try_from(count).ok())
+        .map_err(|found| D::Error::custom(format!("{count} bytes with {found}")))
 }
 
 /// Integers as eight bytes each, little-endian; in human-readable formats they are a list.

@@ -177,7 +177,9 @@ macro_rules! checked {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
                 let read = Self::deserialize(deserializer)?;
-                read.check().map_err(serde::de::Error::custom)?;
+                // JSON may append its line and column.
+                let unended = |text: String| serde::de::Error::custom(text.trim_end_matches('.'));
+                read.check().map_err(|error| unended(error.to_string()))?;
                 Ok(read)
             }
         }

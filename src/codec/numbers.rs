@@ -166,18 +166,9 @@ pub(super) fn apart() -> bool {
     CALLS.with_borrow(|calls| matches!(calls.last(), Some(NumbersCall::Read(_))))
 }
 
-/// Returns the next tensor's numbers. The error says what was found instead: nothing, or numbers of another count or
+/// Returns the next tensor's numbers, or the next bytes. The error says what was found instead: nothing, or numbers of another count or
 /// type.
-pub(super) fn give<F: Scalar>(count: Option<usize>) -> std::result::Result<Vec<F>, String> {
-    next(count)
-}
-
-/// [`give`] for bytes.
-pub(super) fn give_bytes(count: u64) -> std::result::Result<Vec<u8>, String> {
-    next(usize::try_from(count).ok())
-}
-
-fn next<T: 'static>(count: Option<usize>) -> std::result::Result<Vec<T>, String> {
+pub(super) fn give<T: 'static>(count: Option<usize>) -> std::result::Result<Vec<T>, String> {
     let next = CALLS.with_borrow_mut(|calls| match calls.last_mut() {
         Some(NumbersCall::Read(numbers)) => numbers.pop_front(),
         _ => None,

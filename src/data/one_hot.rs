@@ -70,7 +70,8 @@ impl<D> OneHot<D> {
     pub fn smoothing(mut self, share: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&share) {
             return Err(Error::argument("the label smoothing", "at least 0 and below 1", share)
-                .help("It is the share spread over all classes; 0.1 is usual."));
+                .help("It is the share spread over all classes; 0.1 is usual.")
+                .at("one-hot targets"));
         }
         self.smoothing = share;
         Ok(self)

@@ -142,8 +142,8 @@ pub(super) fn decode<F: Scalar>(
     {
         let found = format!(
             "{} and {}",
-            count(position.epochs_done as usize, "epoch", "epochs"),
-            count(position.batches as usize, "batch", "batches")
+            count(position.epochs_done, "epoch", "epochs"),
+            count(position.batches, "batch", "batches")
         );
         return Err(Error::format("the position", "be that of a run", found)
             .help("The file is damaged; resume from another."));

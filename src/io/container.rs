@@ -280,7 +280,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
         return Err(damaged(
             "the description",
             format!("have at most {MAX_DESCRIPTION} bytes"),
-            count(length as usize, "byte", "bytes"),
+            count(length, "byte", "bytes"),
         ));
     }
     // All lengths are known now, so a truncated file is reported before anything else is read.

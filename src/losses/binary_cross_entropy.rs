@@ -216,13 +216,10 @@ impl SoftBinaryCrossEntropy {
         self.check_weights::<F>(output)?;
         check_paired(output, target).map_err(at)?;
         let numbers = output.iter().product::<usize>().max(1);
-        match target.iter().position(|t| *t < F::zero() || *t > F::one()) {
+        match outside_unit(target) {
             None => Ok(()),
-            Some(i) => {
-                let found = target.iter().nth(i).map_or(0.0, |t| t.as_f64());
-                Err(at(Error::sample("the target", i / numbers, "be from 0 to 1", found)
-                    .help("A target is the probability of class 1.")))
-            }
+            Some((i, found)) => Err(at(Error::sample("the target", i / numbers, "be from 0 to 1", found)
+                .help("A target is the probability of class 1."))),
         }
     }
 
@@ -236,9 +233,8 @@ impl SoftBinaryCrossEntropy {
     ) -> Result<(LossSum, Tensor<F>)> {
         let at = |error: Error| error.at("binary cross-entropy");
         self.check(output.shape().get(1..).unwrap_or_default(), target)?;
-        if !logits && let Some(i) = output.iter().position(|p| *p < F::zero() || *p > F::one()) {
+        if !logits && let Some((i, found)) = outside_unit(&output) {
             let numbers = output.shape()[1..].iter().product::<usize>().max(1);
-            let found = output.iter().nth(i).map_or(0.0, |p| p.as_f64());
             return Err(at(Error::sample("the output", i / numbers, "be a probability, from 0 to 1", found)
                 .help("End the model in Sigmoid, with nothing after it, or use the loss with `from_logits(true)`.")));
         }
@@ -307,3 +303,7 @@ macro_rules! binary {
 }
 binary!(BinaryCrossEntropy, [usize], |loss: &BinaryCrossEntropy| loss.soft.from_logits);
 binary!(SoftBinaryCrossEntropy, Tensor<F>, |loss: &SoftBinaryCrossEntropy| loss.from_logits);
+/// Returns the position and value of the first number below 0 or above 1.
+fn outside_unit<F: Scalar>(numbers: &Tensor<F>) -> Option<(usize, F)> {
+    numbers.iter().copied().enumerate().find(|(_, number)| *number < F::zero() || *number > F::one())
+}

@@ -31,7 +31,7 @@ impl ConfusedPair {
             let found = format!(
                 "{} of {} of class {} taken for {}",
                 self.count,
-                count(self.support as usize, "sample", "samples"),
+                count(self.support, "sample", "samples"),
                 self.truth,
                 self.predicted
             );

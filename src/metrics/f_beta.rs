@@ -1,10 +1,6 @@
 //! F-beta.
 
-use super::class_counts::Average;
-use super::counted::metric;
-use super::decision::Decision;
-use super::tally::{Ratio, Tally};
-use crate::predictions::Thresholds;
+use super::tally::{Ratio, Tally, ratio_metric};
 
 /// The F-beta score: the harmonic mean of precision and recall, in which recall counts `β` times as much. The default
 /// is F1.
@@ -49,30 +45,10 @@ impl FBeta {
     pub fn beta(beta: f64) -> Self {
         Self(Tally::of(Ratio::FBeta(beta)))
     }
+}
 
-    /// Sets how the values of the classes are averaged, and with it the metric's name: "f1", "micro_f1", "weighted_f1",
-    /// "samples_f1", "f1_3" for class 3.
-    #[must_use]
-    pub fn average(mut self, average: Average) -> Self {
-        self.0.set_average(average);
-        self
-    }
-
-    /// Returns the F-beta of each class, or of each label, in order; empty before the first batch.
-    pub fn per_class(&self) -> Vec<f64> {
-        self.0.per_class()
-    }
-
-    /// Sets the threshold above which a single output means class 1, as
-    /// [`Precision::threshold`](crate::metrics::Precision::threshold) does.
-    #[must_use]
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.0.decision.set_threshold(threshold);
-        self
-    }
-
-    /// Expects several labels per sample, as [`Precision::multi_label`](crate::metrics::Precision::multi_label) does.
-    ///
+ratio_metric!(
+    FBeta, "f1";
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::metrics::Average;
@@ -85,11 +61,4 @@ impl FBeta {
     /// assert!((f1.value() - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    #[must_use]
-    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
-        self.0.decision = Decision::Labels(thresholds.into());
-        self
-    }
-}
-
-metric!(FBeta: [usize], Tensor<F>; self => self.0);
+);

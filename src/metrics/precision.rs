@@ -1,10 +1,6 @@
 //! Precision.
 
-use super::class_counts::Average;
-use super::counted::metric;
-use super::decision::Decision;
-use super::tally::{Ratio, Tally};
-use crate::predictions::Thresholds;
+use super::tally::{Ratio, Tally, ratio_metric};
 
 /// The precision: the share of the samples predicted as a class that are of this class. It is low if there are false
 /// alarms.
@@ -15,8 +11,8 @@ use crate::predictions::Thresholds;
 ///
 /// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). With sample weights, `hits` is the weight
 /// of the samples of the class that were predicted as it, and `predicted` the weight of all samples predicted as it. An
-/// [`Average`] combines the values of the classes into one; the default is the macro mean. `0 / 0` is 0, as in
-/// scikit-learn's `precision_score`.
+/// [`Average`](crate::metrics::Average) combines the values of the classes into one; the default is the macro mean.
+/// `0 / 0` is 0, as in scikit-learn's `precision_score`.
 ///
 /// It is also called positive predictive value.
 ///
@@ -42,36 +38,8 @@ impl Default for Precision {
     }
 }
 
-impl Precision {
-    /// Sets how the values of the classes are averaged, and with it the metric's name: "precision", "micro_precision",
-    /// "weighted_precision", "samples_precision", "precision_3" for class 3.
-    #[must_use]
-    pub fn average(mut self, average: Average) -> Self {
-        self.0.set_average(average);
-        self
-    }
-
-    /// Returns the precision of each class, or of each label, in order; empty before the first batch.
-    pub fn per_class(&self) -> Vec<f64> {
-        self.0.per_class()
-    }
-
-    /// Sets the threshold above which a single output means class 1: 0.5 for probabilities, 0 for logits.
-    ///
-    /// By default, a trainer derives the threshold from the loss ([`Metric::begin`](crate::metrics::Metric::begin)).
-    /// Without a trainer, the default is 0.5, and values outside 0 to 1 are an error.
-    #[must_use]
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.0.decision.set_threshold(threshold);
-        self
-    }
-
-    /// Expects several labels per sample: predictions and targets are `[batch, labels]`, each target is 0 or 1, and a
-    /// label is predicted if its value is above its threshold.
-    ///
-    /// There is one threshold for all labels, or one for each ([`Thresholds`]). The average is over labels, or over
-    /// samples with [`Average::Samples`]. Outputs of mutually exclusive classes are refused.
-    ///
+ratio_metric!(
+    Precision, "precision";
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::metrics::Average;
@@ -85,11 +53,4 @@ impl Precision {
     /// assert_eq!(precision.per_class(), [1.0, 0.5, 1.0]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    #[must_use]
-    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
-        self.0.decision = Decision::Labels(thresholds.into());
-        self
-    }
-}
-
-metric!(Precision: [usize], Tensor<F>; self => self.0);
+);

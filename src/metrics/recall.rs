@@ -1,10 +1,6 @@
 //! Recall.
 
-use super::class_counts::Average;
-use super::counted::metric;
-use super::decision::Decision;
-use super::tally::{Ratio, Tally};
-use crate::predictions::Thresholds;
+use super::tally::{Ratio, Tally, ratio_metric};
 
 /// The recall: the share of the samples of a class that were found. It is low if there are misses.
 ///
@@ -14,8 +10,8 @@ use crate::predictions::Thresholds;
 ///
 /// Predictions and targets are as for [`Accuracy`](crate::metrics::Accuracy). With sample weights, `hits` is the weight
 /// of the samples of the class that were predicted as it, and `support` the weight of all samples of the class. An
-/// [`Average`] combines the values of the classes into one; the default is the macro mean. `0 / 0` is 0, as in
-/// scikit-learn's `recall_score`.
+/// [`Average`](crate::metrics::Average) combines the values of the classes into one; the default is the macro mean.
+/// `0 / 0` is 0, as in scikit-learn's `recall_score`.
 ///
 /// The recall of a single class is also called sensitivity, or true positive rate; the recall of class 0 against class
 /// 1 is the specificity. If every class has samples, the macro mean is the balanced accuracy.
@@ -42,30 +38,8 @@ impl Default for Recall {
     }
 }
 
-impl Recall {
-    /// Sets how the values of the classes are averaged, and with it the metric's name: "recall", "micro_recall",
-    /// "weighted_recall", "samples_recall", "recall_3" for class 3.
-    #[must_use]
-    pub fn average(mut self, average: Average) -> Self {
-        self.0.set_average(average);
-        self
-    }
-
-    /// Returns the recall of each class, or of each label, in order; empty before the first batch.
-    pub fn per_class(&self) -> Vec<f64> {
-        self.0.per_class()
-    }
-
-    /// Sets the threshold above which a single output means class 1, as
-    /// [`Precision::threshold`](crate::metrics::Precision::threshold) does.
-    #[must_use]
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.0.decision.set_threshold(threshold);
-        self
-    }
-
-    /// Expects several labels per sample, as [`Precision::multi_label`](crate::metrics::Precision::multi_label) does.
-    ///
+ratio_metric!(
+    Recall, "recall";
     /// ```
     /// use plywood::ndarray::arr2;
     /// use plywood::prelude::*;
@@ -77,11 +51,4 @@ impl Recall {
     /// assert_eq!(recall.per_class(), [1.0, 0.5, 0.0]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    #[must_use]
-    pub fn multi_label(mut self, thresholds: impl Into<Thresholds>) -> Self {
-        self.0.decision = Decision::Labels(thresholds.into());
-        self
-    }
-}
-
-metric!(Recall: [usize], Tensor<F>; self => self.0);
+);

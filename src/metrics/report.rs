@@ -81,10 +81,8 @@ fn same_support(what: &str, means: &[&ClassReport]) -> Result<()> {
     match means.iter().find(|mean| mean.support != means[0].support) {
         None => Ok(()),
         Some(mean) => {
-            let expected = format!(
-                "have means over {}, as the first has",
-                count(means[0].support as usize, "sample", "samples")
-            );
+            let expected =
+                format!("have means over {}, as the first has", count(means[0].support, "sample", "samples"));
             Err(contradicts(what, expected, format!("{:?} over {}", mean.name, mean.support)))
         }
     }

@@ -197,3 +197,54 @@ impl Counted for Tally {
         Ok(())
     }
 }
+
+/// Implements what [`Precision`](super::Precision), [`Recall`](super::Recall) and [`FBeta`](super::FBeta) have in
+/// common: the settings, the values of the classes, and [`Metric`](super::Metric). The second argument is the name of
+/// the macro mean, the third an example of `multi_label`.
+macro_rules! ratio_metric {
+    ($metric:ident, $name:literal; $(#[$example:meta])+) => {
+        impl $metric {
+            /// Sets how the values of the classes are averaged, and with it the metric's name:
+            #[doc = concat!("\"", $name, "\", \"micro_", $name, "\", \"weighted_", $name, "\", \"samples_", $name, "\", \"")]
+            #[doc = concat!($name, "_3\" for class 3.")]
+            #[must_use]
+            pub fn average(mut self, average: crate::metrics::Average) -> Self {
+                self.0.set_average(average);
+                self
+            }
+
+            /// Returns the value of each class, or of each label, in order; empty before the first batch.
+            pub fn per_class(&self) -> Vec<f64> {
+                self.0.per_class()
+            }
+
+            /// Sets the threshold above which a single output means class 1: 0.5 for probabilities, 0 for logits.
+            ///
+            /// By default, a trainer derives the threshold from the loss
+            /// ([`Metric::begin`](crate::metrics::Metric::begin)); if it cannot, `fit` fails and asks for this setting.
+            /// Without a trainer, the default is 0.5, and values outside 0 to 1 are an error.
+            #[must_use]
+            pub fn threshold(mut self, threshold: f64) -> Self {
+                self.0.decision.set_threshold(threshold);
+                self
+            }
+
+            /// Expects several labels per sample: predictions and targets are `[batch, labels]`, each target is 0 or 1,
+            /// and a label is predicted if its value is above its threshold.
+            ///
+            /// There is one threshold for all labels, or one for each ([`Thresholds`](crate::metrics::Thresholds)). The
+            /// average is over labels, or over samples with [`Average::Samples`](crate::metrics::Average::Samples).
+            /// Outputs of mutually exclusive classes are refused.
+            ///
+            $(#[$example])+
+            #[must_use]
+            pub fn multi_label(mut self, thresholds: impl Into<crate::predictions::Thresholds>) -> Self {
+                self.0.decision = crate::metrics::decision::Decision::Labels(thresholds.into());
+                self
+            }
+        }
+
+        crate::metrics::counted::metric!($metric: [usize], Tensor<F>; self => self.0);
+    };
+}
+pub(super) use ratio_metric;

@@ -120,7 +120,7 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 
     fn erased_without_activation(&self) -> WithoutActivation {
-        if self.activation().can_be_fused() { self.without_activation() } else { WithoutActivation::Unsaid }
+        self.without_activation()
     }
 
     fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {

@@ -2,7 +2,7 @@
 
 use super::fields::saved;
 use super::{Step, Update, UpdateRule, check_not_negative, check_positive};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::{AdaStep, Scalar};
 
 /// AdaGrad: divides each element's learning rate by the root of the sum of its squared gradients.
@@ -86,7 +86,14 @@ impl<F: Scalar> UpdateRule<F> for Adagrad {
     }
 
     fn begin_step(&mut self, _: Step) -> Result<()> {
-        check_not_negative("the initial sum of squares", self.initial_sum)?;
+        if !(self.initial_sum >= 0.0 && self.initial_sum.is_finite()) {
+            return Err(Error::argument(
+                "the initial sum of squares",
+                "at least 0 and finite",
+                self.initial_sum,
+            )
+            .help("Keras begins at 0.1, PyTorch at 0."));
+        }
         check_positive("epsilon", self.epsilon)?;
         check_not_negative("the decay of the learning rate", self.learning_rate_decay)
     }

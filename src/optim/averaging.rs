@@ -189,7 +189,7 @@ impl<F: Scalar> Averages<F> {
             if let Some(at) = find(&self.arrays, position, name) {
                 position = at + 1;
                 if result.is_ok() {
-                    result = check_shape(name, self.arrays[at].1.shape(), param);
+                    result = check_shape(name, self.arrays[at].1.shape(), param.shape());
                 }
             }
         });

@@ -175,8 +175,7 @@ pub(super) fn penalty_of(groups: &[Group], name: &str) -> Option<Penalty> {
 
 /// Returns the limit on the norms of the units' weights, if there is one.
 pub(super) fn max_norm_of(groups: &[Group], name: &str) -> Option<f64> {
-    let limits = groups.iter().rev().filter(|group| group.max_norm.is_some());
-    limits.into_iter().find(|group| group.fits(name)).and_then(|group| group.max_norm)
+    groups.iter().rev().find(|group| group.max_norm.is_some() && group.fits(name))?.max_norm
 }
 
 /// Returns the step with the settings of the groups that match this name.

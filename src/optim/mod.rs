@@ -87,6 +87,7 @@ pub use schedule::{
 };
 pub use schedule_free::ScheduleFreeAdamW;
 pub use sgd::SGD;
+pub(crate) use slots::gathered;
 pub(crate) use update_param::merge_rows;
 pub use update_rule::{Granularity, Step, Update, UpdateRule};
 

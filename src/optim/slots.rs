@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::Layer;
-use crate::param::Param;
 use crate::tensor::Tensor;
 
 /// A parameter's name and its slots: the arrays that the rule stores for it.
@@ -18,11 +17,7 @@ pub(super) fn find<T>(list: &[(String, T)], expected: usize, name: &str) -> Opti
 }
 
 /// Checks that an array has the parameter's shape.
-pub(super) fn check_shape<F: Scalar>(name: &str, found: &[usize], param: &Param<F>) -> Result<()> {
-    same_shape(name, found, param.shape())
-}
-
-pub(super) fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<()> {
+pub(super) fn check_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<()> {
     if kept == shape {
         return Ok(());
     }
@@ -31,7 +26,7 @@ pub(super) fn same_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result<
 }
 
 /// Returns the number of samples over which the gradients in a model are a mean.
-pub(super) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
+pub(crate) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
     let mut samples = 0;
     model.visit_params(&mut |_, param| samples = samples.max(param.samples()));
     samples

@@ -342,7 +342,8 @@ impl<F: Scalar> State<F> {
 
     /// Refuses a state that could not be read again.
     pub(crate) fn check(&self) -> Result<()> {
-        differ("the values of the state", self.names())?;
+        differ("the values of the state", self.names())
+            .map_err(|error| error.help("Give each value that `state` puts in a name of its own."))?;
         let (depth, values) = self.extent();
         if depth <= MAX_DEPTH && values <= MAX_VALUES {
             return Ok(());

@@ -98,7 +98,7 @@ fn claimed_lengths_are_not_believed() {
 #[test]
 fn two_values_of_one_name_are_refused_and_order_plays_no_part() {
     let twice = State::<f32>::new().flag("a", true).integer("a", 1);
-    assert!(codec::encode(&twice).unwrap_err().to_string().contains("have distinct names"));
+    assert!(codec::encode(&twice).unwrap_err().to_string().contains("puts in a name of its own"));
     let json = r#"[["a",{"Flag":true}],["a",{"Integer":1}]]"#;
     assert!(serde_json::from_str::<State>(json).unwrap_err().to_string().contains("have distinct names"));
 

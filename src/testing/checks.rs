@@ -46,7 +46,7 @@ impl<F: Scalar> LayerCheck<F> {
 
         let y = self.outputs(layer, &x, &mut report)?;
         self.gradients(layer, &x, &mut draws, &mut report)?;
-        self.activation(layer, &x, &y, &mut draws, &mut report)?;
+        check_activation(layer, &x, &y, &mut draws, &mut report)?;
         let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
             return Err(Error::custom(
@@ -182,43 +182,47 @@ impl<F: Scalar> LayerCheck<F> {
         }
         Ok(())
     }
-    /// Checks the layer without its activation: applying the activation must give the same outputs and gradients.
-    fn activation(
-        &self,
-        layer: &dyn ErasedLayer<F>,
-        x: &Tensor<F>,
-        y: &Tensor<F>,
-        draws: &mut RandomStream,
-        report: &mut CheckReport,
-    ) -> Result<()> {
-        let (activation, without) = (layer.erased_activation(), layer.erased_without_activation());
-        let logits = match without {
-            WithoutActivation::Unsaid => return check_range(activation, y),
-            WithoutActivation::Nothing => x.clone(),
-            WithoutActivation::Rest => layer.erased_forward_logits(x.clone())?,
-        };
-        same("the output of an activation", y, &activation.apply(logits))?;
-        report.passed("it computes the activation it says it is");
-        if without == WithoutActivation::Nothing {
-            return Ok(());
-        }
-        let (mut whole, mut rest) = (layer.erased_clone(), layer.erased_clone());
-        let (mut cache, mut cache_of_rest) = (None, None);
-        let y = standard(whole.erased_forward_train(x.clone(), &mut cache)?);
-        let z = rest.erased_forward_train_logits(x.clone(), &mut cache_of_rest)?;
-        same("the output of an activation in training", &y, &activation.apply(z))?;
-        let grad: Tensor<F> = random_tensor(y.shape(), draws);
-        let dz = match activation {
-            OutputActivation::Softmax => Softmax.backward(y, grad.clone())?,
-            _ => Sigmoid.backward(y, grad.clone())?,
-        };
-        let dx = standard(whole.erased_backward(&mut cache, grad)?);
-        let found = standard(rest.erased_backward(&mut cache_of_rest, dz)?);
-        same("the input's gradient from the logits", &found, &dx)?;
-        same_gradients::<F>("the logits", &*rest, 1.0, &gradients_of(&*whole))?;
-        report.passed("from the logits it makes the same gradients");
-        Ok(())
+}
+
+/// Checks the layer without its activation: applying the activation must give the same outputs and gradients.
+fn check_activation<F: Scalar>(
+    layer: &dyn ErasedLayer<F>,
+    x: &Tensor<F>,
+    y: &Tensor<F>,
+    draws: &mut RandomStream,
+    report: &mut CheckReport,
+) -> Result<()> {
+    let activation = layer.erased_activation();
+    let without = match activation.can_be_fused() {
+        true => layer.erased_without_activation(),
+        false => WithoutActivation::Unsaid,
+    };
+    let logits = match without {
+        WithoutActivation::Unsaid => return check_range(activation, y),
+        WithoutActivation::Nothing => x.clone(),
+        WithoutActivation::Rest => layer.erased_forward_logits(x.clone())?,
+    };
+    same("the output of an activation", y, &activation.apply(logits))?;
+    report.passed("it computes the activation it says it is");
+    if without == WithoutActivation::Nothing {
+        return Ok(());
     }
+    let (mut whole, mut rest) = (layer.erased_clone(), layer.erased_clone());
+    let (mut cache, mut cache_of_rest) = (None, None);
+    let y = standard(whole.erased_forward_train(x.clone(), &mut cache)?);
+    let z = rest.erased_forward_train_logits(x.clone(), &mut cache_of_rest)?;
+    same("the output of an activation in training", &y, &activation.apply(z))?;
+    let grad: Tensor<F> = random_tensor(y.shape(), draws);
+    let dz = match activation {
+        OutputActivation::Softmax => Softmax.backward(y, grad.clone())?,
+        _ => Sigmoid.backward(y, grad.clone())?,
+    };
+    let dx = standard(whole.erased_backward(&mut cache, grad)?);
+    let found = standard(rest.erased_backward(&mut cache_of_rest, dz)?);
+    same("the input's gradient from the logits", &found, &dx)?;
+    same_gradients::<F>("the logits", &*rest, 1.0, &gradients_of(&*whole))?;
+    report.passed("from the logits it makes the same gradients");
+    Ok(())
 }
 
 /// Checks that the outputs are possible values of softmax or the sigmoid, if the layer says it computes one of them.
@@ -226,12 +230,16 @@ fn check_range<F: Scalar>(activation: OutputActivation, y: &Tensor<F>) -> Result
     let columns = y.shape().last().copied().unwrap_or(1).max(1);
     for row in slice(y).chunks(columns).filter(|_| activation.can_be_fused()) {
         let sum: f64 = row.iter().map(|y| y.as_f64()).sum();
-        let is_off = activation == OutputActivation::Softmax && (sum - 1.0).abs() > 1e-3;
-        if is_off || !row.iter().all(|&y| F::zero() <= y && y <= F::one()) {
-            let expected = format!("be those of {activation:?}, as `activation` returns");
-            return Err(Error::data("the outputs", expected, format!("a row with the sum {sum}"))
-                .help("Leave `activation` out, unless the outputs come from this function."));
-        }
+        let found = match row.iter().find(|&&y| !(F::zero() <= y && y <= F::one())) {
+            Some(y) => format!("the number {y}"),
+            None if activation == OutputActivation::Softmax && (sum - 1.0).abs() > 1e-3 => {
+                format!("a row with the sum {sum:.4}")
+            }
+            None => continue,
+        };
+        let expected = format!("be those of {activation:?}, as `activation` returns");
+        return Err(Error::data("the outputs", expected, found)
+            .help("Leave `activation` out, unless the outputs come from this function."));
     }
     Ok(())
 }

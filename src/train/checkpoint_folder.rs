@@ -6,7 +6,7 @@ use crate::disk::make_folder;
 use crate::error::{Error, Result};
 use crate::io::checkpoint::remove_forgotten;
 use crate::kernels::Scalar;
-use crate::monitor::{Direction, Monitor};
+use crate::monitor::Monitor;
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,14 +63,22 @@ pub struct Checkpoints {
     epochs: Option<u64>,
     pub(super) batches: Option<u64>,
     last: usize,
-    pub(super) best: Option<Monitor>,
+    monitor: Monitor,
+    keeps_best: bool,
 }
 
 impl Checkpoints {
     /// Writes into this folder, which is created if it is missing. By default it
     /// writes one after each epoch and keeps the last two.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), epochs: None, batches: None, last: 2, best: None }
+        Self {
+            folder: folder.into(),
+            epochs: None,
+            batches: None,
+            last: 2,
+            monitor: Monitor::of("val_loss"),
+            keeps_best: false,
+        }
     }
 
     /// Writes a checkpoint after every `epochs` epochs of the run. The default is 1 if neither this nor
@@ -103,26 +111,15 @@ impl Checkpoints {
     /// If no epoch will have such a value, `fit` returns an error that lists the values there will be.
     #[must_use]
     pub fn keep_best(mut self, name: impl Into<String>) -> Self {
-        self.best = Some(Monitor::of(name));
+        (self.monitor, self.keeps_best) = (self.monitor.named(name), true);
         self
     }
 
-    /// Treats lower values of [`keep_best`](Self::keep_best) as better, whatever direction the value itself defines.
-    #[must_use]
-    pub fn lower_is_better(mut self) -> Self {
-        self.best = self.best.map(|best| best.directed(Direction::Lower));
-        self
-    }
+    crate::monitor::directed!();
 
-    /// Treats higher values of [`keep_best`](Self::keep_best) as better, whatever direction the value itself defines.
-    #[must_use]
-    pub fn higher_is_better(mut self) -> Self {
-        self.best = self.best.map(|best| best.directed(Direction::Higher));
-        self
-    }
-
+    /// Returns the value by which the best checkpoint is chosen, if one is kept.
     pub(super) fn monitor(&self) -> Option<&Monitor> {
-        self.best.as_ref()
+        self.keeps_best.then_some(&self.monitor)
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::infer::check_data;
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
-use crate::nn::{Layer, Sequential};
+use crate::nn::Sequential;
 use crate::optim::Optimizer;
 use crate::shown::{count, listed};
 use crate::target::AsTarget;
@@ -167,7 +167,7 @@ fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     check_trainable(model)?;
     check_training(model, &settings.loss)?;
     check_targets(model, &settings.loss, data)?;
-    model.check_batch_size(model.input_shape(), settings.batch_size_for(data.len()))
+    settings.check_batch_size(model, data.len())
 }
 
 /// A running test: a copy of the model, which is trained with an increasing learning rate.

@@ -221,7 +221,7 @@ fn what_a_container_says_wrongly_is_found() {
     assert!(text.contains("the output of an activation"), "{text}");
     let text = check_layer::<f64>(Boasting, &[3]).unwrap_err().to_string();
     assert!(
-        text.contains("the outputs must be those of Sigmoid, as `activation` returns, got a row"),
+        text.contains("the outputs must be those of Sigmoid, as `activation` returns, got the number"),
         "{text}"
     );
 }
@@ -247,4 +247,22 @@ fn the_summary_has_the_layers_inside() {
 57 parameters, 57 trainable; 456 bytes in f64";
     assert_eq!(format!("\n{table}"), expected, "\n{table}");
     assert!(!around(Closed { body: body(true) }).to_string().contains("dense"), "it does not say its parts");
+}
+
+/// Each level asks the next for its activation. If it asked twice, the time would grow as a power of the depth.
+#[test]
+fn models_nested_as_deep_as_files_may_be_answer_at_once() {
+    let mut nested = body(true);
+    for level in 0..50 {
+        nested = if level % 2 == 0 { around(nested) } else { around(Open { body: nested }) };
+    }
+    assert_eq!(Layer::<f64>::activation(&nested), OutputActivation::Softmax);
+    let x = Array2::from_elem((2, 5), 0.5);
+    let logits = nested.forward_logits(x.clone().into_dyn()).unwrap();
+    assert_eq!(OutputActivation::Softmax.apply(logits), nested.predict(&x).unwrap().into_dyn());
+    assert_eq!(nested.predict_classes(&x).unwrap().len(), 2);
+    let data = ArrayDataset::new(x, vec![0, 1]).unwrap();
+    let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default());
+    trainer = trainer.batch_size(2).epochs(1).progress(Progress::Silent);
+    assert_eq!(trainer.fit(&mut nested, &data).unwrap().epochs.len(), 1);
 }

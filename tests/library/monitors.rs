@@ -107,6 +107,12 @@ fn what_says_no_direction_is_refused_before_the_first_step() {
         format!("fit, the best checkpoint: {expected}")
     );
     assert!(!folder.exists());
+    // A direction may be set before the value it is for.
+    let checkpoints = Checkpoints::in_folder(&folder).lower_is_better().keep_best("val_mape");
+    let kept = trainer(None).checkpoints(checkpoints).fit(&mut model(), &data());
+    assert!(folder.join("best.checkpoint").exists());
+    std::fs::remove_dir_all(&folder).unwrap();
+    kept.unwrap();
     let unknown = text(trainer(None).callback(EarlyStopping::patience(2).monitor("val_mae")));
     assert!(
         unknown.contains("be one of the epoch's (loss, mape, val_loss, val_mape), got val_mae"),

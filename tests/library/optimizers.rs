@@ -353,11 +353,19 @@ fn steps_on_averages_are_refused() {
     let (mut model, mut optimizer) =
         (network(), Optimizer::new(SGD::default()).average(Averaging::uniform()));
     train(&mut model, &mut optimizer, 0..1);
-    assert_eq!(
-        optimizer.step(&mut model).unwrap_err().to_string(),
-        "the optimizer: the model must hold its training weights, got their averages. Call `training_weights` \
-         before the forward pass."
-    );
+    let expected = "the optimizer: the model must hold its training weights, got their averages. Call \
+                    `training_weights` before the forward pass.";
+    assert_eq!(optimizer.step(&mut model).unwrap_err().to_string(), expected);
+
+    // So is the step with the batches that are left.
+    let mut optimizer = Optimizer::new(SGD::default()).batches_per_step(2).average(Averaging::uniform());
+    train(&mut model, &mut optimizer, 0..3);
+    let before = model.to_bytes().unwrap();
+    assert_eq!(optimizer.flush(&mut model).unwrap_err().to_string(), expected);
+    assert_eq!(model.to_bytes().unwrap(), before);
+    optimizer.training_weights(&mut model).unwrap();
+    optimizer.flush(&mut model).unwrap();
+    assert_eq!(optimizer.steps(), 2);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn other_words_are_no_numbers() {
 #[test]
 fn what_contradicts_itself_is_refused() {
     let is = |text: String, expected: &str| {
-        assert_eq!(text, format!("the {expected}. The data were damaged or edited; write them again."));
+        assert_eq!(text, format!("the {expected}. The data were damaged or edited; write them again"));
     };
     is(
         refusal::<History>(

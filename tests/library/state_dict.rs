@@ -119,7 +119,12 @@ fn a_state_dict_is_made_of_arrays_and_given_back_as_arrays() {
     assert_eq!(fewer.unwrap().len(), arrays.len() - 3);
 
     let twice = StateDict::from_arrays([("a", Tensor::<f32>::zeros(vec![0])), ("a", Tensor::zeros(vec![1]))]);
-    assert!(twice.unwrap_err().to_string().contains("distinct names"));
+    assert!(
+        twice
+            .unwrap_err()
+            .to_string()
+            .contains("distinct names, got \"a\" twice. Give each array a name of its own.")
+    );
     let large = StateDict::from_arrays([("a", Tensor::from_elem(vec![1], 1e300))]).unwrap();
     let text = large.arrays::<f32>().unwrap_err().to_string();
     assert!(text.contains("the array a must have numbers that fit f32, got F64"), "{text}");

@@ -175,6 +175,10 @@ fn settings_that_make_no_sense_are_errors_before_the_first_step() {
     assert!(fit(&mut trainer().epochs(0)).contains("`epochs` must be at least 1, got 0"));
     assert!(fit(&mut trainer().batch_size(0)).contains("the batch size must be from 1 to 40"));
     assert!(fit(&mut trainer().batch_size(41)).contains("the batch size must be from 1 to 40"));
+    for size in [0, 41] {
+        let found = trainer().batch_size(size).find_learning_rate(&network(1), &data, 1e-4, 1.0, 10);
+        assert!(found.unwrap_err().to_string().contains("the batch size must be from 1 to 40"));
+    }
     assert!(fit(&mut trainer().validation_split(1.0)).contains("above 0 and below 1"));
     assert!(fit(&mut trainer().learning_rate(-1.0)).contains("the learning rate must be at least 0"));
     assert!(fit(&mut trainer().learning_rate(f64::NAN)).contains("the learning rate must be at least 0"));

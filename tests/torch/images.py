@@ -15,9 +15,7 @@ import sys
 import torch
 from torch import nn
 
-torch.set_default_dtype(torch.float64)
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+import common  # noqa: F401, sets PyTorch up
 
 
 def draw(*shape):

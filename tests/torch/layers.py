@@ -15,14 +15,7 @@ import sys
 import torch
 from torch import nn
 
-torch.set_default_dtype(torch.float64)
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-
-def tensor(t):
-    t = t.detach()
-    return {"shape": list(t.shape), "data": t.reshape(-1).tolist()}
+from common import tensor
 
 
 def case(layer, x):

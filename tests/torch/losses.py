@@ -15,17 +15,10 @@ import sys
 import torch
 import torch.nn.functional as F
 
-torch.set_default_dtype(torch.float64)
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+from common import tensor
 
 N, CLASSES = 7, 4
 WEIGHTS = torch.tensor([1.0, 0.5, 2.0, 0.0, 3.0, 0.25, 1.5])
-
-
-def tensor(t):
-    t = t.detach()
-    return {"shape": list(t.shape), "data": t.reshape(-1).tolist()}
 
 
 def case(x, each, divisor=None, builtin=None):

@@ -17,17 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-torch.set_default_dtype(torch.float64)
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-STEPS = 20
-KEPT = [1, 2, 5, 20]
-
-
-def tensor(t):
-    t = t.detach()
-    return {"shape": list(t.shape), "data": t.reshape(-1).tolist()}
+from common import KEPT, STEPS, tensor
 
 
 def optimizers():

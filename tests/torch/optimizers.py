@@ -16,17 +16,7 @@ from torch import nn
 from torch.optim import lr_scheduler as lr
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
-torch.set_default_dtype(torch.float64)
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
-
-STEPS = 20
-KEPT = [1, 2, 5, 20]
-
-
-def tensor(t):
-    t = t.detach()
-    return {"shape": list(t.shape), "data": t.reshape(-1).tolist()}
+from common import KEPT, STEPS, tensor
 
 
 def draw():

@@ -15,13 +15,10 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-torch.set_default_dtype(torch.float64)
-torch.use_deterministic_algorithms(True)
-torch.set_num_threads(1)
+from common import KEPT, STEPS
+
 keras.config.set_floatx("float64")
 
-STEPS = 20
-KEPT = [1, 2, 5, 20]
 TABLE, FILTERS, HIDDEN, LAST = "0.weight", "2.weight", "5.weight", "7.weight"
 
 

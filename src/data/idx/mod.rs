@@ -326,7 +326,7 @@ fn parse(mut source: impl Read, name: &str, limit: u64, gzip: bool) -> Result<Id
         return Err(Error::format(
             "the array",
             expected,
-            format!("{lengths:?} elements of {}", count(size as usize, "byte", "bytes")),
+            format!("{lengths:?} elements of {}", count(size, "byte", "bytes")),
         )
         .help("The file is damaged, or made to fill the memory; split an array that is really so large."));
     };
@@ -367,8 +367,7 @@ impl<R: Read> Elements<'_, R> {
                 .map_err(|e| failed(e, self.name, self.gzip))?;
             found += piece.len() as u64;
             if piece.is_empty() || !piece.len().is_multiple_of(N) {
-                return Err(self
-                    .unfit(count(found as usize, "byte", "bytes"), "The file is truncated; get it again."));
+                return Err(self.unfit(count(found, "byte", "bytes"), "The file is truncated; get it again."));
             }
             if elements.capacity() - elements.len() < piece.len() / N {
                 let missing = (self.bytes / N as u64) as usize - elements.len();
@@ -387,7 +386,7 @@ impl<R: Read> Elements<'_, R> {
 
     fn unfit(&self, found: String, help: &str) -> Error {
         let expected =
-            format!("have {} for the shape {:?}", count(self.bytes as usize, "byte", "bytes"), self.lengths);
+            format!("have {} for the shape {:?}", count(self.bytes, "byte", "bytes"), self.lengths);
         Error::format("the elements", expected, found).help(help)
     }
 }

@@ -17,8 +17,8 @@ use crate::data::{Batch, Dataset, Element, Pass, Targets, check_indices, idx};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::shown::count;
+use crate::threads::try_each;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// An IDX file of any size, whose inputs are read batch by batch; the targets are in memory.
 ///
@@ -109,12 +109,11 @@ impl<T: Targets> IdxStream<T> {
         let bytes = lengths.iter().try_fold(kind.size() as u64, |b, &n| b.checked_mul(u64::from(n)));
         let found = file.length() - start.min(file.length());
         if bytes != Some(found) {
-            let expected =
-                bytes.map_or("fewer than 2^64 bytes".to_owned(), |b| count(b as usize, "byte", "bytes"));
+            let expected = bytes.map_or("fewer than 2^64 bytes".to_owned(), |b| count(b, "byte", "bytes"));
             return Err(Error::format(
                 "the elements",
                 format!("have {expected} for {lengths:?}"),
-                count(found as usize, "byte", "bytes"),
+                count(found, "byte", "bytes"),
             )
             .help(match bytes {
                 Some(bytes) if found < bytes => "The file is truncated; get it again.",
@@ -238,18 +237,7 @@ impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
         let share = indices.len().div_ceil(threads::parts(indices.len(), LEAST)).max(1);
         let parts =
             indices.chunks(share).zip(bytes.chunks_mut(share * row)).zip(out.chunks_mut(share * columns));
-        let failed = Mutex::new(None);
-        threads::each(parts.enumerate(), |(part, ((indices, bytes), out))| {
-            if let Err(error) = self.read_rows(indices, bytes, out) {
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                if failed.as_ref().is_none_or(|&(first, _)| part < first) {
-                    *failed = Some((part, error));
-                }
-            }
-        });
-        if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error);
-        }
+        try_each(parts, |((indices, bytes), out)| self.read_rows(indices, bytes, out))?;
         self.read_targets(indices, batch).map(drop)
     }
 

@@ -253,7 +253,8 @@ impl StateDict<'static> {
             infos.push((name.into(), TensorInfo { dtype, shape, data_offsets: (start, data.len()) }));
         }
         infos.sort_by(|(a, _), (b, _)| a.cmp(b));
-        differ("the arrays of the state dict", infos.iter().map(|(name, _)| name.as_str()))?;
+        differ("the arrays of the state dict", infos.iter().map(|(name, _)| name.as_str()))
+            .map_err(|error| error.help("Give each array a name of its own."))?;
         Ok(Self { arrays: infos, data: data.into() })
     }
 }
@@ -302,9 +303,11 @@ fn widened(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
 
 /// Returns whether a 64-bit number would be infinite in a model of `f32`.
 fn overflows<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> bool {
-    size_of::<F>() == 4
-        && dtype == Dtype::F64
-        && widened(dtype, bytes).iter().any(|&x| x.is_finite() && (x as f32).is_infinite())
+    let is_too_large = |&number: &[u8; 8]| {
+        let number = f64::from_le_bytes(number);
+        number.is_finite() && (number as f32).is_infinite()
+    };
+    size_of::<F>() == 4 && dtype == Dtype::F64 && bytes.as_chunks::<8>().0.iter().any(is_too_large)
 }
 
 /// Decodes IEEE 754's 16-bit number: a sign bit, 5 bits of exponent, 10 of fraction.

@@ -65,7 +65,7 @@ impl AdaptiveAvgPool2d {
         window::numbers("the output", &shape)?;
         window::numbers("the sample's output", &shape[1..])?;
         window::numbers("the rows", &[rows, self.size[0]])?;
-        window::numbers("columns", &[columns, self.size[1]])?;
+        window::numbers("the columns", &[columns, self.size[1]])?;
         Ok((shape, plane))
     }
 

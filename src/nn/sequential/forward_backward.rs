@@ -38,7 +38,11 @@ impl<F: Scalar> Sequential<F> {
     /// Returns what remains of layer `i` in a pass to the logits: of all layers but the last, the whole layer.
     fn without_activation_of(&self, i: usize, to_logits: bool) -> WithoutActivation {
         match self.layers.get(i) {
-            Some(last) if to_logits && i + 1 == self.layers.len() => last.erased_without_activation(),
+            Some(last)
+                if to_logits && i + 1 == self.layers.len() && last.erased_activation().can_be_fused() =>
+            {
+                last.erased_without_activation()
+            }
             _ => WithoutActivation::Unsaid,
         }
     }
@@ -252,15 +256,19 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     fn activation(&self) -> OutputActivation {
         match self.layers.last() {
             Some(last) if last.erased_without_activation() != WithoutActivation::Unsaid => {
-                last.erased_activation()
+                Some(last.erased_activation())
+                    .filter(|activation| activation.can_be_fused())
+                    .unwrap_or_default()
             }
             _ => OutputActivation::Unknown,
         }
     }
 
+    /// It asks the last layer alone, and not for its activation: in nested models the cost would grow as a power of
+    /// the depth. It is used only where [`activation`](Layer::activation) can be left out.
     fn without_activation(&self) -> WithoutActivation {
-        match self.without_activation_of(self.layers.len().wrapping_sub(1), true) {
-            WithoutActivation::Unsaid => WithoutActivation::Unsaid,
+        match self.layers.last().map(|last| last.erased_without_activation()) {
+            None | Some(WithoutActivation::Unsaid) => WithoutActivation::Unsaid,
             _ => WithoutActivation::Rest,
         }
     }

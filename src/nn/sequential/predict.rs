@@ -53,7 +53,7 @@ impl<F: Scalar> Sequential<F> {
         let mut shape = IxDyn::zeros(1 + self.output.len());
         shape[0] = input.shape().first().copied().unwrap_or(0);
         shape.slice_mut()[1..].copy_from_slice(&self.output);
-        window::numbers("predictions", shape.slice()).map_err(|error| error.at("predict"))?;
+        window::numbers("the predictions", shape.slice()).map_err(|error| error.at("predict"))?;
         let mut output = Tensor::zeros(shape);
         self.predict_into(input, &mut output)?;
         Ok(output)
@@ -129,8 +129,9 @@ impl<F: Scalar> Sequential<F> {
     /// let several = Sequential::builder([3]).layer(Given).layer(Sigmoid).build()?;
     /// assert_eq!(
     ///     several.predict_classes(&arr2(&[[5.0, 0.0, 0.0]])).unwrap_err().to_string(),
-    ///     "predict: the outputs of the model must be classes, got 3 independent probabilities. Use \
-    ///      `predict_labels`; or `argmax_rows` of `predict`, for the largest one."
+    ///     "predict: the outputs of the model must be for classes that exclude each other, got 3 \
+    ///      independent probabilities. Use `predict_labels`; for the position of the largest, apply `argmax_rows` to \
+    ///      the result of `predict`."
     /// );
     /// # Ok::<(), plywood::Error>(())
     /// ```
@@ -147,9 +148,10 @@ impl<F: Scalar> Sequential<F> {
         let threshold = self.class_threshold().map_err(at)?;
         if let (Outputs::Probabilities, units @ 2..) = self.outputs() {
             let found = format!("{units} independent probabilities");
-            let error = Error::data("the outputs of the model", "be classes", found);
+            let error =
+                Error::data("the outputs of the model", "be for classes that exclude each other", found);
             return Err(at(
-                error.help("Use `predict_labels`; or `argmax_rows` of `predict`, for the largest one.")
+                error.help("Use `predict_labels`; for the position of the largest, apply `argmax_rows` to the result of `predict`.")
             ));
         }
         Ok(predictions::classes(&self.predict_numbers(input)?, threshold))

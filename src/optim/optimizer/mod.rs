@@ -262,11 +262,7 @@ impl<F: Scalar> Optimizer<F> {
     /// parameter has changed its shape since the last step, or a norm for clipping is not finite. The parameters are
     /// unchanged then.
     pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
-        if self.averages.exchanged {
-            return Err(Error::data("the model", "hold its training weights", "their averages")
-                .help("Call `training_weights` before the forward pass.")
-                .at("the optimizer"));
-        }
+        self.check_training_weights()?;
         self.weightless = false;
         if self.batches + 1 < self.batches_per_step {
             self.batches += 1;
@@ -301,8 +297,21 @@ impl<F: Scalar> Optimizer<F> {
                 self.discard(model);
                 Ok(())
             }
-            batches => self.take(model, batches),
+            batches => {
+                self.check_training_weights()?;
+                self.take(model, batches)
+            }
         }
+    }
+
+    /// Refuses a step while the model holds the averages of its weights.
+    fn check_training_weights(&self) -> Result<()> {
+        if !self.averages.exchanged {
+            return Ok(());
+        }
+        Err(Error::data("the model", "hold its training weights", "their averages")
+            .help("Call `training_weights` before the forward pass.")
+            .at("the optimizer"))
     }
 
     /// Discards the counted batches and all gradients, for a step that was not taken.

@@ -31,7 +31,7 @@ use crate::kernels::Scalar;
 use crate::nn::Layer;
 use crate::optim::averaging::Averages;
 use crate::optim::plateau::Plateau;
-use crate::optim::slots::{Slot, find, gathered, same_shape};
+use crate::optim::slots::{Slot, check_shape, find, gathered};
 use crate::optim::update_param::MOST_SLOTS;
 use crate::param::{Gradient, Param};
 use crate::state::State;
@@ -233,7 +233,7 @@ impl<F: Scalar> Parameters<F> {
                 break;
             }
             let array = own.take_array(&i)?;
-            same_shape(name, array.shape(), shape)?;
+            check_shape(name, array.shape(), shape)?;
             arrays.push(array);
         }
         if !arrays.is_empty() {
@@ -245,7 +245,7 @@ impl<F: Scalar> Parameters<F> {
         }
         if own.has(AVERAGE) {
             let array = own.take_array(AVERAGE)?;
-            same_shape(name, array.shape(), shape)?;
+            check_shape(name, array.shape(), shape)?;
             self.averages.push((name.to_owned(), array));
         }
         if own.has(GRADIENT) {

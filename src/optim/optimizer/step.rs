@@ -129,7 +129,7 @@ impl<F: Scalar> Optimizer<F> {
             if let Some(state) = slot.and_then(|at| self.slots[at].1.first())
                 && result.is_ok()
             {
-                result = check_shape(name, state.shape(), param);
+                result = check_shape(name, state.shape(), param.shape());
             }
         });
         result

@@ -76,10 +76,6 @@ impl<'a, F: Scalar> Context<'a, F> {
         Self { model, history, now }
     }
 
-    pub(in crate::train) fn hook(&self) -> Hook {
-        self.now.hook
-    }
-
     /// Returns the model.
     ///
     /// At the end of an epoch and of training it contains the averages of the weights, if the trainer

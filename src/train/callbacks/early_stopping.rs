@@ -126,7 +126,7 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
 
     fn on_epoch_end(&mut self, context: &mut Context<'_, F>) -> Result<()> {
         let (value, direction) =
-            context.monitored(&self.monitor).map_err(|error| error.at("early stopping"))?;
+            context.monitored(&self.monitor).map_err(|error| error.at("EarlyStopping"))?;
         if direction.improves(value, self.best, self.min_delta) {
             (self.best, self.waited) = (Some(value), 0);
             self.snapshot = Some(Box::new(Snapshot::of(context.model())));

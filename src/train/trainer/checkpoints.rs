@@ -68,7 +68,7 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
     /// The best comes first: if the program is killed between the two, the resumed run finds the same best again.
     pub(super) fn save_after(&mut self) -> Result<()> {
         let Some(checkpoints) = &self.settings.checkpoints else { return Ok(()) };
-        if let (Some(monitor), Some(ended)) = (&checkpoints.best, self.run.history.epochs.last()) {
+        if let (Some(monitor), Some(ended)) = (checkpoints.monitor(), self.run.history.epochs.last()) {
             let (value, direction) =
                 ended.watched(monitor).map_err(|error| error.at("the best checkpoint"))?;
             if direction.improves(value, self.run.position.best, 0.0) {

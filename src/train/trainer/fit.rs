@@ -97,7 +97,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         D::Target: AsTarget<L::Target>,
     {
         let result = match self.settings.validation_split {
-            Some(share) => split_at(data, share).map_err(|error| error.at("validation split")).and_then(
+            Some(share) => split_at(data, share).map_err(|error| error.at("validation_split")).and_then(
                 |(train, validation)| {
                     self.train(model, &train, Some(&validation as &dyn Dataset<F, Target = D::Target>))
                 },

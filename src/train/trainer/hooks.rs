@@ -40,8 +40,9 @@ impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U> {
     /// Calls one callback, and passes the learning rate that it has set to the optimizer.
     fn call_one(&mut self, at: usize) -> Result<()> {
         let Some(callback) = self.run.callbacks.get_mut(at) else { return Ok(()) };
+        let hook = self.now.hook;
         let context = &mut Context::new(self.model, &self.run.history, &mut self.now);
-        let called = match context.hook() {
+        let called = match hook {
             Hook::TrainBegin => callback.on_train_begin(context),
             Hook::Gradients => callback.on_gradients(context),
             Hook::BatchEnd => callback.on_batch_end(context),

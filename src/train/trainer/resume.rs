@@ -156,7 +156,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Resumes from the file itself, or from the newest undamaged file of the folder.
     fn find_and_resume(&mut self, model: &mut Sequential<F>, path: &Path) -> Result<Option<Resumed>> {
         if !path.is_dir() {
-            return self.resume_file(model, path, Vec::new()).map(Some);
+            let checkpoint = self.load(path)?;
+            return self.apply(model, path, checkpoint, Vec::new()).map(Some);
         }
         let newest_first = files(path).into_iter().rev().map(|(_, path)| path).chain(best_in(path));
         let mut passed_over = Vec::new();
@@ -171,16 +172,6 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             None => Ok(None),
             Some((file, error)) => Err(error.at(format!("no whole checkpoint; {}", file.display()))),
         }
-    }
-
-    fn resume_file(
-        &mut self,
-        model: &mut Sequential<F>,
-        path: &Path,
-        passed_over: Vec<(PathBuf, Error)>,
-    ) -> Result<Resumed> {
-        let checkpoint = self.load(path)?;
-        self.apply(model, path, checkpoint, passed_over)
     }
 
     fn load(&self, path: &Path) -> Result<Checkpoint<'static, F>> {

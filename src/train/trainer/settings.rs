@@ -83,13 +83,18 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
                 Error::argument("epochs", "at least 1", 0).help("Give the number of passes over the data.")
             );
         }
+        self.check_batch_size(model, data.len())
+    }
+
+    /// Checks the batch size for this many samples, and the size of the last batch.
+    pub fn check_batch_size(&self, model: &Sequential<F>, samples: usize) -> Result<()> {
         match self.batch_size {
-            Some(size) if size == 0 || size > data.len() => {
-                let expected = format!("from 1 to {}, the number of training samples", data.len());
+            Some(size) if size == 0 || size > samples => {
+                let expected = format!("from 1 to {samples}, the number of training samples");
                 Err(Error::argument("the batch size", expected, size)
                     .help("Usual batches have 32 to 64 samples."))
             }
-            _ => model.check_batch_size(model.input_shape(), self.batch_size_for(data.len())),
+            _ => model.check_batch_size(model.input_shape(), self.batch_size_for(samples)),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
 use crate::nn::{Layer, OutputActivation, Sequential};
+use crate::optim::gathered;
 use crate::predictions::nan_sample;
 use crate::target::AsTarget;
 use crate::tensor::{Tensor, copy, recycle, standard};
@@ -180,8 +181,7 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
     check_unknown(model, loss, &output)?;
     // If the loss is not finite, that is the error to report, not that a metric has met a NaN.
     let updated = update_metrics(metrics, activation, &output, expected);
-    let mut before = 0;
-    model.visit_params(&mut |_, param| before = before.max(param.samples()));
+    let before = gathered(model);
     let all = before + samples;
     let (value, grad) = self::loss(loss, activation, output, expected, all.max(1) as f64)?;
     if value.sum.is_finite() {
