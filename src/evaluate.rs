@@ -13,7 +13,7 @@
 //! after a linear layer, whose output is a logit. Class indices mean that classes exclude each other, so with several
 //! outputs the largest decides, even if they are sigmoids. The last is for data whose targets are tensors of 0 and 1,
 //! `[labels]`. For a loss and metrics of any model, see [`Trainer::evaluate`](crate::train::Trainer::evaluate); for the
-//! outputs themselves, `predict` of [`Sequential`].
+//! outputs themselves, [`Predict::predict`](crate::nn::Predict::predict).
 //!
 //! A NaN among the predictions is an error that names the sample. All functions run the model in inference mode
 //! (dropout does nothing, batch normalization uses its running statistics), on [`threads()`](crate::threads) threads.
@@ -25,7 +25,8 @@ use crate::kernels::Scalar;
 use crate::metrics::{
     ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, check_class_count, yes_or_no,
 };
-use crate::nn::{Outputs, Sequential};
+use crate::nn::predict::{class_threshold, label_count, meaning};
+use crate::nn::{Infer, Outputs};
 use crate::predictions::Thresholds;
 use crate::tensor::Tensor;
 use crate::{infer, predictions};
@@ -50,18 +51,18 @@ use ndarray::{Array2, Axis};
 ///
 /// Ties between outputs go to the first, as in [`argmax_rows`](crate::argmax_rows). A softmax at the end does not
 /// change the classes, so models that end in logits work too. The threshold of a single output is that of
-/// [`predict_classes`](Sequential::predict_classes).
+/// [`predict_classes`](crate::nn::Predict::predict_classes).
 ///
 /// # Errors
 /// If model and data do not fit each other, the data cannot be read, a prediction is NaN, or the last layer does not
 /// determine the threshold of a single output.
-pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
-    model: &Sequential<F>,
+pub fn classes<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize>>>(
+    model: &M,
     data: &D,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
-    let (_, threshold) = class_count(model)?;
-    infer::outputs(model, data, false, &mut |output, batch| {
+    let (_, threshold) = class_count(model.as_infer())?;
+    infer::outputs(model.as_infer(), data, false, &mut |output, batch| {
         predicted.extend(predictions::classes(&output, threshold));
         truth.extend_from_slice(&batch.target);
         Ok(())
@@ -87,11 +88,11 @@ pub fn classes<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ///
 /// # Errors
 /// As [`classes`]; also if a label is not below the number of the model's outputs.
-pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
-    model: &Sequential<F>,
+pub fn confusion_matrix<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize>>>(
+    model: &M,
     data: &D,
 ) -> Result<ConfusionMatrix> {
-    let (count, _) = class_count(model)?;
+    let (count, _) = class_count(model.as_infer())?;
     check_class_count(count).map_err(|error| error.at("evaluate"))?;
     let (truth, predicted) = classes(model, data)?;
     let matrix = ConfusionMatrix::new(count, &truth, &predicted)?;
@@ -119,8 +120,8 @@ pub fn confusion_matrix<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ///
 /// # Errors
 /// As [`confusion_matrix`].
-pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
-    model: &Sequential<F>,
+pub fn classification_report<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize>>>(
+    model: &M,
     data: &D,
 ) -> Result<ClassificationReport> {
     Ok(confusion_matrix(model, data)?.report())
@@ -142,19 +143,19 @@ pub fn classification_report<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 ///
 /// # Errors
 /// As [`confusion_matrix`]; also if an output is not a probability, for example because the model ends in logits.
-pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
-    model: &Sequential<F>,
+pub fn error_analysis<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize>>>(
+    model: &M,
     data: &D,
 ) -> Result<ErrorAnalysis> {
     let (mut truth, mut predicted, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
-    let (classes, threshold) = class_count(model)?;
+    let (classes, threshold) = class_count(model.as_infer())?;
     check_class_count(classes).map_err(|error| error.at("evaluate"))?;
-    if let (Outputs::Logits | Outputs::BinaryLogits, _) = model.outputs() {
+    if let (Outputs::Logits | Outputs::BinaryLogits, _) = meaning(model.as_infer()) {
         return Err(Error::data("the outputs of the model", "be probabilities", "logits")
             .help("Let the model end in Softmax, or in a single Sigmoid.")
             .at("evaluate"));
     }
-    infer::outputs(model, data, false, &mut |output, batch| {
+    infer::outputs(model.as_infer(), data, false, &mut |output, batch| {
         let found = predictions::classes(&output, threshold);
         for sure in predictions::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
@@ -197,16 +198,16 @@ pub fn error_analysis<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// # Errors
 /// If model and data do not fit each other, the data cannot be read, a target is neither 0 nor 1, a prediction is NaN,
 /// the model ends in softmax, whose classes exclude each other, or the thresholds do not fit the model's outputs.
-pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
-    model: &Sequential<F>,
+pub fn multi_label_report<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Tensor<F>>>(
+    model: &M,
     data: &D,
     thresholds: impl Into<Thresholds>,
 ) -> Result<LabelReport> {
     let at = |error: Error| error.at("evaluate");
     let thresholds = thresholds.into();
-    let labels = model.label_count(&thresholds).map_err(at)?;
+    let labels = label_count(model.as_infer(), &thresholds).map_err(at)?;
     let (mut truth, mut predicted, mut samples) = (Vec::new(), Vec::new(), 0);
-    infer::outputs(model, data, false, &mut |output, batch| {
+    infer::outputs(model.as_infer(), data, false, &mut |output, batch| {
         if batch.target.shape() != output.shape() {
             let expected = format!("{:?}", output.shape());
             return Err(Error::shape("the targets", expected, batch.target.shape())
@@ -227,9 +228,9 @@ pub fn multi_label_report<F: Scalar, D: Dataset<F, Target = Tensor<F>>>(
 ///
 /// The number comes from the output's shape and not from the labels, so that a class missing from the data still gets
 /// its row.
-fn class_count<F: Scalar>(model: &Sequential<F>) -> Result<(usize, f64)> {
+fn class_count<F: Scalar>(model: &dyn Infer<F>) -> Result<(usize, f64)> {
     let at = |error: Error| error.at("evaluate");
-    let threshold = model.class_threshold().map_err(at)?;
+    let threshold = class_threshold(model).map_err(at)?;
     match *model.output_shape() {
         [1] => Ok((2, threshold)),
         [classes] => Ok((classes, threshold)),

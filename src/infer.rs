@@ -20,10 +20,11 @@
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
-use crate::nn::{Layer, Sequential};
+use crate::nn::Infer;
+use crate::nn::predict::{self, infer_one};
 use crate::shown::count;
 use crate::target::{CLEAN, first_non_finite_row};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, owned};
 use crate::threads::try_each;
 use std::ops::Range;
 
@@ -37,7 +38,7 @@ const PIECE: usize = 256;
 ///
 /// This is the one check of data against model for `fit`, `evaluate` and `predict`. It is made before anything is
 /// computed, so that a wrong shape is found at once and not after an epoch.
-pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &Sequential<F>, data: &D) -> Result<()> {
+pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &dyn Infer<F>, data: &D) -> Result<()> {
     if data.is_empty() {
         return Err(Error::data("the data", "have at least one sample", "none")
             .help("Check where the data come from."));
@@ -64,7 +65,7 @@ type TakeOutput<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + '
 ///
 /// The data set and `take` are trait objects, so that this function is compiled once for each type of target.
 pub(crate) fn outputs<F: Scalar, T: Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     data: &dyn Dataset<F, Target = T>,
     logits: bool,
     take: &mut TakeOutput<'_, F, T>,
@@ -94,7 +95,7 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
 type Piece<F, T> = (Tensor<F>, Batch<F, T>);
 
 fn piece<F: Scalar, T: Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     data: &dyn Dataset<F, Target = T>,
     samples: Range<usize>,
     logits: bool,
@@ -107,7 +108,7 @@ fn piece<F: Scalar, T: Default + Send>(
         if !data.is_finite() {
             check_finite_input(&input)?;
         }
-        let output = if logits { model.forward_logits(input) } else { model.forward(input) }?;
+        let output = owned(infer_one(model, input.into(), logits)?);
         match first_unusable_row(&output) {
             None => Ok((output, batch)),
             Some(row) => Err(unusable(model, data, samples.start + row)?),
@@ -147,11 +148,11 @@ fn first_unusable_row<F: Scalar>(output: &Tensor<F>) -> Option<usize> {
 /// Builds the error for a sample whose output is unusable. It names the first value in the forward pass that is not
 /// finite.
 fn unusable<F: Scalar, T: Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     data: &dyn Dataset<F, Target = T>,
     sample: usize,
 ) -> Result<Error> {
     let mut batch = Batch::default();
     data.read(&[sample], Pass::Evaluate, &mut batch)?;
-    Ok(model.unusable(batch.take_input(), sample))
+    Ok(predict::unusable(model, batch.take_input(), sample))
 }

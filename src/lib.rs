@@ -38,6 +38,7 @@ pub mod train;
 use plywood_kernels as kernels;
 
 pub use error::{Error, ErrorKind, Result};
+pub use io::{load, load_with};
 /// The element type of tensors: `f32`, or `f64` for checks and reference computations.
 ///
 /// The trait is sealed. Its arithmetic comes from [`ndarray::NdFloat`] (and so from `num_traits::Float`), and arrays of

@@ -30,7 +30,7 @@ pub use crate::data::{
     StratifiedKFold, TableCsv, Tokenizer, Vocabulary, random_split, stratified_split,
 };
 pub use crate::init::Initializer;
-pub use crate::io::{Kind, Metadata};
+pub use crate::io::{Kind, Metadata, Save, Weights};
 pub use crate::losses::{
     BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,
@@ -42,9 +42,10 @@ pub use crate::metrics::{
 pub use crate::nn::{
     AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BagMode, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
     Dropout2d, ELU, Elementwise, Embedding, EmbeddingBag, Flatten, GELU, GaussianNoise, GlobalAvgPool,
-    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Layer, LayerNorm, LayerSpec, LeakyReLU, LogSoftmax,
-    MaxPool1d, MaxPool2d, Mish, PReLU, Padding, Param, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual,
-    SELU, Sequential, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh, Upsample, ZeroPad2d,
+    GlobalMaxPool, GroupNorm, HardSigmoid, HardSwish, Infer, Layer, LayerNorm, LayerSpec, LeakyReLU,
+    LogSoftmax, MaxPool1d, MaxPool2d, Mish, Model, PReLU, Padding, Param, Parameters, Predict, RMSNorm, ReLU,
+    ReLU6, Registry, Reshape, Residual, SELU, Sequential, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
+    Upsample, ZeroPad2d,
 };
 pub use crate::optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Muon, NAdam, Optimizer, RAdam, RMSprop, SGD,

@@ -1,15 +1,16 @@
 //! Checkpoints: a training run in one file, with everything needed to resume it.
 //!
-//! The file has the format of [`container`]. Its content is a struct: the model first, then the optimizer's state, the
+//! The file has the format of [`container`]. Its content is a struct: the model first, as in a model's file, then the optimizer's state, the
 //! settings that must not change, the position in the run, the history, and the states of metrics and callbacks. All
 //! arrays, the history's table included, are stored among the file's numbers, so a long run does not reach the size
 //! limit of the description.
 //!
-//! A checkpoint contains a whole model, so [`Sequential::load`] reads it too and ignores the rest.
+//! A checkpoint contains a whole model, so [`load`](super::load) reads it too and ignores the rest.
 
 use super::Metadata;
 use super::container::{self, Content};
 use super::source::Source;
+pub(crate) use super::stored_model::StoredModel;
 use crate::codec::limits::MAX_VALUES;
 use crate::codec::{self, numbers};
 use crate::disk::{remove_forgotten_in, write_whole};
@@ -17,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::Direction;
-use crate::nn::{Registry, Sequential};
+use crate::nn::Registry;
 use crate::shown::count;
 use crate::state::State;
 use crate::tensor::Tensor;
@@ -31,7 +32,7 @@ use std::path::Path;
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(crate) struct Checkpoint<'a, F: Scalar> {
-    pub model: Cow<'a, Sequential<F>>,
+    pub model: StoredModel<'a, F>,
     pub optimizer: State<F>,
     pub settings: RunSettings,
     pub position: Position,

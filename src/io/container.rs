@@ -49,8 +49,8 @@ const MAGIC: &[u8; 8] = b"PLYWOOD\n";
 
 /// The version of the format.
 ///
-/// It is incremented by any change of the bytes, including the order of a struct's fields. 1 to 3 were never released.
-const VERSION: u32 = 4;
+/// It is incremented by any change of the bytes, including the order of a struct's fields. 1 to 4 were never released.
+const VERSION: u32 = 5;
 
 /// The length of the head, up to the description.
 const HEAD: usize = 40;
@@ -79,7 +79,7 @@ impl Content {
 
     fn help(self) -> &'static str {
         match self {
-            Self::Model => "Read it with `Sequential::load`.",
+            Self::Model => "Read it with `plywood::load`.",
             Self::Checkpoint => "Continue it with `Trainer::resume`.",
         }
     }

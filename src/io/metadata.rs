@@ -10,7 +10,7 @@ const MAX_NOTES: usize = 4_096;
 
 /// Information for the users of a saved model: the names of its classes, how inputs were prepared, notes.
 ///
-/// It is written with the model by [`Sequential::save_with`](crate::nn::Sequential::save_with), and can be read without
+/// It is written with the model by [`Save::save_with`](super::Save::save_with), and can be read without
 /// it: only the head of the file is read, however large the model is. It is for people and programs; the crate itself
 /// does not use it.
 ///

@@ -2,10 +2,10 @@
 //!
 //! | what | how |
 //! |---|---|
-//! | a whole model in one file | [`Sequential::save`](crate::nn::Sequential::save), [`load`](crate::nn::Sequential::load) |
+//! | a whole model in one file | [`Save::save`], [`load`], [`Sequential::load`](crate::nn::Sequential::load) |
 //! | the metadata of a model file: classes, notes | [`Metadata`] |
 //! | the layer types that a file may contain | [`Registry`](crate::nn::Registry) |
-//! | weights by name, in the formats of PyTorch and safetensors | [`StateDict`], [`Mismatches`] |
+//! | weights by name, in the formats of PyTorch and safetensors | [`Weights`], [`StateDict`], [`Mismatches`] |
 //! | a training run, to be resumed | [`Checkpoints`](crate::train::Checkpoints) |
 //! | the state that a custom update rule, metric or callback stores in a checkpoint | [`State`], under its [`Kind`] |
 //!
@@ -16,7 +16,8 @@
 // |---|---|
 // | `container.rs` | the format of Plywood's files: head, description, numbers, checksums |
 // | `source.rs` | a reader that knows how many bytes are left, and decodes numbers |
-// | `model.rs` | models: `save`, `load` |
+// | `save.rs`, `load.rs` | whole models |
+// | `stored_model.rs` | a model in a file: its kind and its bytes |
 // | `checkpoint.rs` | a training run, to be resumed |
 // | `state_dict/` | parameters by name, in PyTorch's layouts: `save_weights`, `load_weights` |
 // | `safetensors.rs` | the safetensors format |
@@ -27,12 +28,16 @@
 
 pub(crate) mod checkpoint;
 mod container;
+mod load;
 mod metadata;
-mod model;
 mod safetensors;
+mod save;
 mod source;
 mod state_dict;
+mod stored_model;
 
 pub use crate::state::{Kind, State};
+pub use load::{load, load_with};
 pub use metadata::Metadata;
-pub use state_dict::{Mismatches, StateDict};
+pub use save::Save;
+pub use state_dict::{Mismatches, StateDict, Weights};

@@ -104,7 +104,7 @@ use crate::tensor::Tensor;
 
 /// A metric: a number that says how good predictions are, over all batches since the last reset.
 ///
-/// It sees the output of [`predict`](crate::nn::Sequential::predict), even if the loss is computed from logits.
+/// It sees the output of [`predict`](crate::nn::Predict::predict), even if the loss is computed from logits.
 ///
 /// ```
 /// use plywood::prelude::*;

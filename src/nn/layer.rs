@@ -112,7 +112,7 @@ pub trait Layer<F: Scalar = f32>:
     ///
     /// The default implementation copies a view and calls `forward`. A layer that only reads its input, such as Dense,
     /// or passes it on, such as Flatten, overrides it to avoid the copy; the output must be bit-identical.
-    /// [`predict`](crate::nn::Sequential::predict) calls it. Shapes are those of `forward`, `[batch, …]`; a view may
+    /// [`predict`](crate::nn::Predict::predict) calls it. Shapes are those of `forward`, `[batch, …]`; a view may
     /// have any memory layout.
     ///
     /// ```

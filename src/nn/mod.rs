@@ -63,6 +63,7 @@
 // buffers.
 
 mod activation;
+mod boxed_model;
 mod branches;
 mod conv;
 pub(crate) mod decode_scope;
@@ -71,10 +72,13 @@ pub(crate) mod elementwise;
 mod embedding;
 pub(crate) mod erased;
 mod layer;
+mod model;
 mod norm;
 mod output_activation;
+mod parameters;
 mod parts;
 mod pooling;
+pub(crate) mod predict;
 pub(crate) mod registry;
 mod regularization;
 mod reshape;
@@ -98,20 +102,24 @@ pub use embedding::{
 };
 pub use layer::{Layer, LayerSpec, check_batch, check_gradient};
 pub(crate) use layer::{batch_error, check_batch_shape};
+pub(crate) use model::vacant;
+pub use model::{Infer, Model, ModelCache, Port};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
     RMSNorm, RMSNormSpec,
 };
 pub use output_activation::{OutputActivation, Outputs, WithoutActivation};
+pub use parameters::Parameters;
 pub use parts::Part;
 pub use pooling::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
     MaxPool2d, MaxPoolCache,
 };
+pub use predict::Predict;
 pub use registry::Registry;
 pub use regularization::{Dropout, Dropout2d, Dropout2dSpec, DropoutSpec, GaussianNoise, GaussianNoiseSpec};
 pub use reshape::{Flatten, Reshape};
-pub use sequential::{Sequential, SequentialBuilder, SequentialCache};
+pub use sequential::{Sequential, SequentialBuilder};
 pub use upsample::Upsample;
 pub use window::{Padding, PerAxis};
 pub use zero_pad::ZeroPad2d;

@@ -109,7 +109,7 @@ impl<F: Scalar> Sequential<F> {
     /// [10] and 850 parameters".
     ///
     /// Two models with equal lines have the same architecture up to hyperparameters.
-    pub(crate) fn outline(&self) -> Vec<String> {
+    pub(in crate::nn) fn outline_of_layers(&self) -> Vec<String> {
         let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
         table("", self.parts(self.input_shape()), &mut rows);
         lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {

@@ -13,7 +13,7 @@ use super::slots::{Slot, check_shape, find};
 use super::update_param::LEAST_NUMBERS;
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
-use crate::nn::Layer;
+use crate::nn::Parameters;
 use crate::param::ParamKind;
 use crate::tensor::{Tensor, copy, slice_mut};
 
@@ -113,7 +113,7 @@ impl<F: Scalar> Averages<F> {
     }
 
     /// Adds the weights of this step to the averages, if the settings include this step.
-    pub fn take<M: Layer<F>>(&mut self, model: &M, step: u64) {
+    pub fn take<M: Parameters<F> + ?Sized>(&mut self, model: &M, step: u64) {
         let Some(Averaging { decay, from, every }) = self.how else { return };
         if step < from || !(step - from).is_multiple_of(every.max(1)) {
             return;
@@ -121,7 +121,7 @@ impl<F: Scalar> Averages<F> {
         self.taken += 1;
         let share = F::of(decay.map_or(1.0 / self.taken as f64, |decay| 1.0 - decay));
         let mut position = 0;
-        model.visit_params(&mut |name, param| match find(&self.arrays, position, name) {
+        model.each_param(&mut |name, param| match find(&self.arrays, position, name) {
             // Also of a parameter that was frozen since: its average goes on towards its value.
             Some(at) => {
                 approach(slice_mut(&mut self.arrays[at].1), share, param.as_slice());
@@ -137,14 +137,14 @@ impl<F: Scalar> Averages<F> {
 
     /// Computes the weights for evaluation of a rule that averages by itself, from the weights and the slots of each
     /// parameter that has some.
-    pub fn refill<M: Layer<F>>(
+    pub fn refill<M: Parameters<F> + ?Sized>(
         &mut self,
         model: &M,
         slots: &[Slot<F>],
         evaluation: impl Fn(&mut [F], &[Tensor<F>]),
     ) {
         let (mut position, mut slot_position) = (0, 0);
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             let Some(slot) = find(slots, slot_position, name) else { return };
             slot_position = slot + 1;
             let at = find(&self.arrays, position, name).unwrap_or_else(|| {
@@ -161,13 +161,13 @@ impl<F: Scalar> Averages<F> {
     }
 
     /// Swaps the arrays with those of the model. Does nothing if there are none yet.
-    pub fn exchange<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+    pub fn exchange<M: Parameters<F> + ?Sized>(&mut self, model: &mut M) -> Result<()> {
         if self.arrays.is_empty() {
             return Ok(());
         }
         self.check(model)?;
         let mut position = 0;
-        model.visit_params_mut(&mut |name, param| {
+        model.each_param_mut(&mut |name, param| {
             // Frozen parameters too, which may have been trained before: all are in the model, or none.
             if let Some(at) = find(&self.arrays, position, name) {
                 param.exchange(&mut self.arrays[at].1);
@@ -180,12 +180,12 @@ impl<F: Scalar> Averages<F> {
 
     /// Checks that the averages have the shapes of this model's parameters; averages belong to one model, as the rest
     /// of an optimizer's state does.
-    pub fn check<M: Layer<F>>(&self, model: &M) -> Result<()> {
+    pub fn check<M: Parameters<F> + ?Sized>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
         if self.arrays.is_empty() {
             return result;
         }
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             if let Some(at) = find(&self.arrays, position, name) {
                 position = at + 1;
                 if result.is_ok() {

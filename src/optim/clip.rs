@@ -26,7 +26,7 @@ use super::group::{Group, penalty_of};
 use super::update_param::{columns_of, merge_rows};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::Layer;
+use crate::nn::Parameters;
 use crate::param::{Gradient, Param};
 use crate::tensor::slice_mut;
 
@@ -67,14 +67,18 @@ impl Clipping {
 
     /// Changes the gradients in place: adds the groups' penalties, then applies the limits. If a computed norm is not
     /// finite, returns the name of the first such parameter.
-    pub fn apply<F: Scalar, M: Layer<F>>(self, model: &mut M, groups: &[Group]) -> Option<String> {
+    pub fn apply<F: Scalar, M: Parameters<F> + ?Sized>(
+        self,
+        model: &mut M,
+        groups: &[Group],
+    ) -> Option<String> {
         let Self { value, parameter_norm, norm } = self;
         let all = value.is_some() || parameter_norm.is_some() || norm.is_some();
         if !all && !groups.iter().any(Group::penalises) {
             return None;
         }
         let (mut squares, mut unfit) = (0.0, None);
-        model.visit_params_mut(&mut |name, param| {
+        model.each_param_mut(&mut |name, param| {
             let penalty = penalty_of(groups, name);
             if !(all || penalty.is_some()) || !param.has_gradient() {
                 return;
@@ -108,7 +112,7 @@ impl Clipping {
         if let Some(limit) = norm
             && factor(limit, squares) < 1.0
         {
-            model.visit_params_mut(&mut |_, param| {
+            model.each_param_mut(&mut |_, param| {
                 if let Some((_, numbers)) = numbers(param) {
                     shorten(numbers, limit, squares);
                 }

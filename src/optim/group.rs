@@ -4,7 +4,7 @@ use super::penalty::Penalty;
 use super::{Step, check_not_negative};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::Layer;
+use crate::nn::Parameters;
 
 /// Settings for the parameters whose names match a pattern: learning rate, weight decay, penalties, a limit on norms.
 ///
@@ -62,7 +62,7 @@ use crate::nn::Layer;
 /// let group = Group::matching("*.weight").l1(1e-5).l2(1e-4).max_norm(1.0);
 /// let mut trainer = Trainer::new(CrossEntropy::default(), SGD::default().momentum(0.9)).group(group);
 /// trainer.progress(Progress::Silent).fit(&mut model, &data)?;
-/// model.visit_params(&mut |name, param| {
+/// model.each_param(&mut |name, param| {
 ///     if let Ok(weight) = param.value().view().into_dimensionality::<Ix2>() {
 ///         assert!(weight.columns().into_iter().all(|unit| unit.dot(&unit).sqrt() < 1.0 + 1e-5), "{name}");
 ///     }
@@ -189,7 +189,7 @@ pub(super) fn step_of(groups: &[Group], mut step: Step, name: &str) -> Step {
 
 /// Checks values and patterns; `decays` says whether the rule has a weight decay, `averages` whether it averages by
 /// itself.
-pub(super) fn check<F: Scalar, M: Layer<F>>(
+pub(super) fn check<F: Scalar, M: Parameters<F> + ?Sized>(
     groups: &[Group],
     model: &M,
     decays: bool,
@@ -231,7 +231,7 @@ pub(super) fn check<F: Scalar, M: Layer<F>>(
             .help("Leave the weight decay out, or use a rule that has one, such as `AdamW`.")));
         }
         let (mut found, mut matrix, mut names) = (false, false, Vec::new());
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             found |= group.fits(name);
             matrix |= group.fits(name) && param.shape().len() > 1;
             if names.len() < 4 {

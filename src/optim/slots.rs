@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::Layer;
+use crate::nn::Parameters;
 use crate::tensor::Tensor;
 
 /// A parameter's name and its slots: the arrays that the rule stores for it.
@@ -26,8 +26,8 @@ pub(super) fn check_shape(name: &str, kept: &[usize], shape: &[usize]) -> Result
 }
 
 /// Returns the number of samples over which the gradients in a model are a mean.
-pub(crate) fn gathered<F: Scalar, M: Layer<F>>(model: &M) -> u64 {
+pub(crate) fn gathered<F: Scalar, M: Parameters<F> + ?Sized>(model: &M) -> u64 {
     let mut samples = 0;
-    model.visit_params(&mut |_, param| samples = samples.max(param.samples()));
+    model.each_param(&mut |_, param| samples = samples.max(param.samples()));
     samples
 }

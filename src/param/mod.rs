@@ -97,7 +97,7 @@ impl<F: Scalar> Param<F> {
     }
 
     /// Sets whether PyTorch stores this matrix transposed (default: false): state dicts
-    /// ([`save_weights`](crate::nn::Sequential::save_weights)) then hold it with its two axes exchanged.
+    /// ([`save_weights`](crate::io::Weights::save_weights)) then hold it with its two axes exchanged.
     ///
     /// [`Dense`](crate::nn::Dense) has its weight as `[inputs, units]`, PyTorch's `nn.Linear` as `[units, inputs]`.
     /// Nothing changes in memory or in Plywood's own files.

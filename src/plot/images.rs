@@ -5,8 +5,10 @@ use super::{Figure, font, palette};
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::{Layer, Outputs, Sequential};
+use crate::nn::predict::{class_threshold, infer_one, meaning};
+use crate::nn::{Infer, Model, Outputs};
 use crate::predictions;
+use crate::tensor::owned;
 
 /// Returns channels, rows and columns of an array that can be shown as an image; `None` for any other.
 fn sides(shape: &[usize]) -> Option<(usize, usize, usize)> {
@@ -53,14 +55,14 @@ const MOST: usize = 400;
 ///
 /// The scale goes from 0 to 1, and is extended to the least and the greatest number of the samples if they lie
 /// outside. The confidence is the model's output for the predicted class; it is left out if outputs are not
-/// probabilities. The threshold of a single output is that of [`predict_classes`](Sequential::predict_classes). A NaN
+/// probabilities. The threshold of a single output is that of [`predict_classes`](crate::nn::Predict::predict_classes). A NaN
 /// prediction is shown as NaN.
 ///
 /// # Errors
 /// When the inputs are not such images, there are no positions or more than 400, one is out of range, the data cannot
 /// be read, or the last layer does not define the threshold of a single output.
-pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
-    model: &Sequential<F>,
+pub fn samples<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize>>>(
+    model: &M,
     data: &D,
     positions: &[usize],
 ) -> Result<Figure> {
@@ -85,10 +87,11 @@ pub fn samples<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
     data.read(positions, Pass::Evaluate, &mut batch).map_err(at)?;
     let input = batch.take_input();
     let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
-    let threshold = model.class_threshold().map_err(at)?;
-    let output = model.forward(input).map_err(at)?;
+    let model = model.as_infer();
+    let threshold = class_threshold(model).map_err(at)?;
+    let output = owned(infer_one(model, input.into(), false).map_err(at)?);
     let classes = predictions::classes(&output, threshold);
-    let confidences = match model.outputs() {
+    let confidences = match meaning(model) {
         (Outputs::Logits | Outputs::BinaryLogits, _) => vec![None; classes.len()],
         _ => predictions::confidences(&output, &classes),
     };
@@ -186,9 +189,9 @@ struct FirstWeights {
 }
 
 impl FirstWeights {
-    fn of<F: Scalar>(model: &Sequential<F>) -> Result<Self> {
+    fn of<F: Scalar, M: Model<F> + ?Sized>(model: &M) -> Result<Self> {
         let mut found: Option<(String, Vec<usize>, Vec<f64>)> = None;
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             if found.is_none() && param.shape().len() >= 2 {
                 let values = param.as_slice().iter().map(|x| x.as_f64()).collect();
                 found = Some((name.to_owned(), param.shape().to_vec(), values));
@@ -198,7 +201,7 @@ impl FirstWeights {
             return Err(Error::data("the model", "have weights of at least two axes", "none")
                 .help("Only dense layers and convolutions can be shown."));
         };
-        let (units, sides, dense) = match (&shape[..], sides(model.input_shape())) {
+        let (units, sides, dense) = match (&shape[..], sides(model.as_infer().input_shape())) {
             (&[inputs, units], Some(sides)) if inputs == sides.0 * sides.1 * sides.2 => (units, sides, true),
             (&[units, channels, rows, columns], _) => (units, (channels, rows, columns), false),
             _ => {
@@ -253,7 +256,7 @@ impl FirstWeights {
 ///
 /// # Errors
 /// When the model's input is not an image, or its first weights do not have a number for each pixel.
-pub fn filters<F: Scalar>(model: &Sequential<F>) -> Result<Figure> {
+pub fn filters<F: Scalar, M: Model<F> + ?Sized>(model: &M) -> Result<Figure> {
     let weights = FirstWeights::of(model).map_err(|error| error.at("plot filters"))?;
     let FirstWeights { units, sides: (channels, rows, columns), .. } = weights;
     let each = channels * rows * columns;

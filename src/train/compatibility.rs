@@ -1,7 +1,7 @@
 //! Checks that model, loss, metrics and data fit together, before the first step.
 //!
 //! The kind of outputs that a loss takes ([`Loss::outputs`]) is compared with what is known of the model's outputs
-//! ([`Layer::output_activation`]):
+//! ([`Infer::known_values`]):
 //!
 //! | the loss takes | accepted | rejected |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! | scores | as logits; a single one as binary logits | likewise |
 //! | numbers, or unknown | everything | |
 //!
-//! In training, the change by layers such as dropout is taken into account as well ([`Layer::training_activation`]).
+//! In training, the change by layers such as dropout is taken into account as well ([`Model::known_values_in_training`]).
 //!
 //! Softmax of one unit is always 1 and fits no loss. If nothing is known of the outputs, losses check each batch: rows
 //! of probabilities are recognized by their sums. Probabilities in place of logits are recognized only if all rows of a
@@ -25,7 +25,7 @@ use crate::history::Epoch;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::nn::{Layer, OutputActivation, Outputs, Sequential};
+use crate::nn::{Infer, Model, OutputActivation, Outputs};
 use crate::param::ParamKind;
 use crate::predictions::check_weights;
 use crate::shown::{cut, grouped};
@@ -33,18 +33,18 @@ use crate::target::{AsTarget, CLEAN};
 use crate::tensor::Tensor;
 
 /// Checks the model's outputs against the outputs that the loss takes.
-pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &dyn Infer<F>, loss: &L) -> Result<()> {
     let units = model.output_shape().last().copied().unwrap_or(1);
-    let activation = model.output_activation(OutputActivation::Unknown);
+    let activation = model.known_values(0);
     if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) && units == 1 {
-        let what = format!("the softmax of {}", model.last_place());
+        let what = format!("the softmax of {}", model.output_place(0));
         return Err(Error::data(what, "have at least 2 units", "1, whose softmax is always 1").help(
             "Give the layer before it a unit for each class; for a yes-or-no answer end in `Dense::units(1)` and \
              `Sigmoid`, with `BinaryCrossEntropy`.",
         ));
     }
     if matches!(loss.outputs(), Outputs::Distributions | Outputs::Logits) && units == 1 {
-        let what = format!("the number of outputs of {}", model.last_place());
+        let what = format!("the number of outputs of {}", model.output_place(0));
         return Err(Error::data(what, format!("be at least 2 for {}, one for each class", loss.name()), 1).help(
             "Give the last layer a unit for each class; for a yes-or-no answer use `BinaryCrossEntropy` after \
              `Sigmoid`.",
@@ -54,7 +54,7 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
         None => Ok(()),
         Some((due, help)) => {
             let expected = format!("be {due} for {}", loss.name());
-            let what = format!("the outputs of {}", model.last_place());
+            let what = format!("the outputs of {}", model.output_place(0));
             Err(Error::data(what, expected, range_of(activation)).help(help))
         }
     }
@@ -62,16 +62,13 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: 
 
 /// [`check_outputs`] for training, where layers that do nothing at inference (dropout, noise) also change the outputs
 /// of the last activation.
-pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Result<()> {
+pub(super) fn check_training<F: Scalar, L: Loss<F>>(model: &dyn Model<F>, loss: &L) -> Result<()> {
     check_outputs(model, loss)?;
-    let units = model.output_shape().last().copied().unwrap_or(1);
-    let (activation, in_training) = (
-        model.output_activation(OutputActivation::Unknown),
-        model.training_activation(OutputActivation::Unknown),
-    );
+    let units = model.as_infer().output_shape().last().copied().unwrap_or(1);
+    let (activation, in_training) = (model.known_values(0), model.known_values_in_training(0));
     match misfit(loss.outputs(), in_training, units, loss.name()) {
         Some((due, _)) if in_training != activation => {
-            let what = format!("the outputs of {}", model.last_place());
+            let what = format!("the outputs of {}", model.output_place(0));
             let expected = format!("be {due} for {}", loss.name());
             let found = format!("{} that a later layer changes in training", range_of(activation));
             let last = match activation {
@@ -165,9 +162,9 @@ fn range_of(activation: OutputActivation) -> &'static str {
 }
 
 /// Refuses a model without trainable parameters: one without any, or with all of them frozen.
-pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
+pub(super) fn check_trainable<F: Scalar>(model: &dyn Model<F>) -> Result<()> {
     let (mut trainable, mut frozen) = (false, 0);
-    model.visit_params(&mut |_, param| match param.kind() {
+    model.each_param(&mut |_, param| match param.kind() {
         ParamKind::Trainable => trainable = true,
         ParamKind::Frozen => frozen += param.len(),
         ParamKind::Buffer => {}
@@ -185,9 +182,9 @@ pub(super) fn check_trainable<F: Scalar>(model: &Sequential<F>) -> Result<()> {
 }
 
 /// The meaning of predictions that is passed to metrics: that of the loss, or else what is known of the model.
-pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &Sequential<F>, loss: &L) -> Outputs {
+pub(super) fn meaning<F: Scalar, L: Loss<F>>(model: &dyn Infer<F>, loss: &L) -> Outputs {
     let units = model.output_shape().last().copied().unwrap_or(1);
-    let own = Outputs::of(model.output_activation(OutputActivation::Unknown), units);
+    let own = Outputs::of(model.known_values(0), units);
     match loss.outputs() {
         unsaid @ (Outputs::Unknown | Outputs::Numbers) if !own.are_probabilities() => unsaid,
         Outputs::Unknown | Outputs::Numbers => own,
@@ -242,7 +239,7 @@ pub(super) fn check_logged(name: &str, epoch: &Epoch) -> Result<()> {
 
 /// Checks the names of the metrics and tells the metrics what predictions mean.
 pub(super) fn begin_metrics<F: Scalar, L: Loss<F>>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
     metrics: &mut [Box<dyn Metric<L::Target, F>>],
 ) -> Result<()> {
@@ -256,7 +253,7 @@ const PIECE: usize = 4096;
 
 /// Checks all targets and weights, if the data set can read them without the inputs.
 pub(super) fn check_targets<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
     data: &dyn Dataset<F, Target = T>,
 ) -> Result<()> {
@@ -296,15 +293,12 @@ const ROWS: usize = 8;
 
 /// Refuses distributions in place of logits from a model of whose outputs nothing is known.
 pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
     output: &Tensor<F>,
 ) -> Result<()> {
     let (Outputs::Logits, &[rows, columns]) = (loss.outputs(), output.shape()) else { return Ok(()) };
-    if rows < ROWS
-        || columns < 2
-        || model.output_activation(OutputActivation::Unknown) != OutputActivation::Unknown
-    {
+    if rows < ROWS || columns < 2 || model.known_values(0) != OutputActivation::Unknown {
         return Ok(());
     }
     let distribution = |row: ndarray::ArrayViewD<'_, F>| {
@@ -312,7 +306,7 @@ pub(super) fn check_unknown<F: Scalar, L: Loss<F>>(
         (sum - 1.0).abs() < 1e-5 && row.iter().all(|p| *p >= F::zero())
     };
     if output.outer_iter().all(distribution) {
-        let what = format!("the outputs of {}", model.last_place());
+        let what = format!("the outputs of {}", model.output_place(0));
         let expected = format!("be logits for {}", loss.name());
         return Err(Error::data(what, expected, "probabilities with a sum of 1 in each row")
             .help(twice(OutputActivation::Softmax, loss.name())));

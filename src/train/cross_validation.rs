@@ -9,7 +9,7 @@ use crate::data::{Dataset, Folds, Subset};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::shown::lines;
 use crate::target::AsTarget;
 use std::fmt;
@@ -43,13 +43,14 @@ use std::fmt;
 ///
 /// # Errors
 /// If the data cannot be split into these folds, or `build`, training or evaluation fails; the error names the fold.
-pub fn cross_validate<F, D, L>(
+pub fn cross_validate<F, M, D, L>(
     data: &D,
     folds: &impl Folds<F, D>,
-    mut build: impl FnMut(usize) -> Result<(Sequential<F>, Trainer<L, F>)>,
+    mut build: impl FnMut(usize) -> Result<(M, Trainer<L, F>)>,
 ) -> Result<CrossValidation>
 where
     F: Scalar,
+    M: Model<F>,
     D: Dataset<F>,
     D::Target: AsTarget<L::Target>,
     L: Loss<F>,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::infer::check_data;
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::optim::Optimizer;
 use crate::shown::{count, listed};
 use crate::target::AsTarget;
@@ -131,26 +131,28 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// # Errors
     /// If the learning rates are not `0 < from < to`, there are fewer than 10 steps, model, data and settings do not
     /// fit, or the model has no parameters to train.
-    pub fn find_learning_rate<D>(
+    pub fn find_learning_rate<M, D>(
         &mut self,
-        model: &Sequential<F>,
+        model: &M,
         data: &D,
         from: f64,
         to: f64,
         steps: usize,
     ) -> Result<LearningRateCurve>
     where
+        M: Model<F> + ?Sized,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
         let Self { settings, run } = self;
+        let mut model = model.boxed();
         let mut find = || {
             let range = Range::new(from, to, steps)?;
-            check(settings, model, data)?;
+            check(settings, &*model, data)?;
             let before = run.optimizer.steps();
             let rate = move |step: u64| range.rate(step.saturating_sub(before + 1));
             run.optimizer.on_trial(rate, |optimizer| {
-                RangeTest::new(settings, data, model.clone(), optimizer)?.run(steps)
+                RangeTest::new(settings, data, &mut *model, optimizer)?.run(steps)
             })
         };
         find().map_err(|error: Error| error.at("find_learning_rate"))
@@ -160,7 +162,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 /// Checks that model, data and settings fit together.
 fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
     settings: &Settings<L, F>,
-    model: &Sequential<F>,
+    model: &dyn Model<F>,
     data: &dyn Dataset<F, Target = T>,
 ) -> Result<()> {
     check_data(model, data)?;
@@ -174,7 +176,7 @@ fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
 struct RangeTest<'a, F: Scalar, L: Loss<F>, T> {
     settings: &'a Settings<L, F>,
     data: &'a dyn Dataset<F, Target = T>,
-    model: Sequential<F>,
+    model: &'a mut dyn Model<F>,
     /// Its schedule is the increasing learning rate.
     optimizer: &'a mut Optimizer<F>,
     /// The number of passes over the data that have begun.
@@ -197,11 +199,11 @@ where
     fn new(
         settings: &'a Settings<L, F>,
         data: &'a dyn Dataset<F, Target = T>,
-        mut model: Sequential<F>,
+        model: &'a mut dyn Model<F>,
         optimizer: &'a mut Optimizer<F>,
     ) -> Result<Self> {
-        optimizer.training_weights(&mut model)?;
-        optimizer.discard(&mut model);
+        optimizer.training_weights(model)?;
+        optimizer.discard(model);
         Ok(Self {
             settings,
             data,
@@ -228,13 +230,13 @@ where
                 return Err(no_weight());
             }
             if loss.weight == 0.0 {
-                self.optimizer.discard(&mut self.model);
+                self.optimizer.discard(self.model);
                 continue;
             }
             if self.record(loss.mean()) {
                 break;
             }
-            self.optimizer.step(&mut self.model)?;
+            self.optimizer.step(self.model)?;
         }
         Ok(LearningRateCurve::of(self.rates, self.losses))
     }
@@ -255,10 +257,10 @@ where
     fn loss(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<Option<LossSum>> {
         let (data, loss, pass) = (self.data, &self.settings.loss, Pass::Train { epoch: self.passes - 1 });
         data.read(positions, pass, batch)?;
-        let value = step::on_batch(&mut self.model, loss, batch, (data, positions), &mut [])?;
+        let value = step::on_batch(self.model, loss, batch, (data, positions), &mut [])?;
         if !value.sum.is_finite() && self.losses.is_empty() {
             let at = (positions, pass, self.optimizer.steps() + 1);
-            return Err(in_training(&self.model, loss, data, at)?);
+            return Err(in_training(self.model, loss, data, at)?);
         }
         Ok(Some(value).filter(|value| value.sum.is_finite()))
     }

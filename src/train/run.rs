@@ -7,7 +7,7 @@ use crate::kernels::Scalar;
 use crate::losses::LossSum;
 use crate::metrics::Metric;
 use crate::monitor::{Direction, Monitor};
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::optim::Optimizer;
 use crate::state::State;
 use crate::train::callbacks::Callback;
@@ -94,7 +94,7 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
 /// Loads the states of callbacks, each of which comes with the position of its callback.
 pub(super) fn load_callbacks<F: Scalar>(
     callbacks: &mut [Box<dyn Callback<F>>],
-    model: &Sequential<F>,
+    model: &dyn Model<F>,
     states: &[(usize, State<F>)],
 ) -> Result<()> {
     for (at, state) in states {

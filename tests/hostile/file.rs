@@ -12,6 +12,8 @@ pub struct File {
     metadata: Vec<u8>,
     /// The number of values of each array, and their width.
     arrays: Vec<(u64, u8)>,
+    /// The kind of the model.
+    kind: Vec<u8>,
     shape: Vec<u64>,
     layers: Vec<Layer>,
     /// The part of a checkpoint after the model.
@@ -119,10 +121,11 @@ impl File {
         let metadata = whole[..whole.len() - description.0.len()].to_vec();
         let arrays = description.list(1 << 14, |b| Some((b.integer()?, *b.take(1)?.first()?)))?;
         let mut body = Bytes(description.text()?);
-        let (shape, layers) = body.model()?;
+        let kind = body.text()?.to_vec();
+        let (shape, layers) = Bytes(body.text()?).model()?;
         let rest = body.0.to_vec();
         let numbers = bytes.0[..bytes.0.len().saturating_sub(4)].to_vec();
-        Some(Self { head: head[..16].try_into().ok()?, metadata, arrays, shape, layers, rest, numbers })
+        Some(Self { head: head[..16].try_into().ok()?, metadata, arrays, kind, shape, layers, rest, numbers })
     }
 
     /// Encodes the file, with correct lengths. If the arrays are small, their values are cut or padded to the right
@@ -134,7 +137,11 @@ impl File {
             integer(count, &mut description);
             description.push(width);
         }
-        text(&[model(&self.shape, &self.layers), self.rest.clone()].concat(), &mut description);
+        let mut body = Vec::new();
+        text(&self.kind, &mut body);
+        text(&model(&self.shape, &self.layers), &mut body);
+        body.extend(&self.rest);
+        text(&body, &mut description);
         let count = self
             .arrays
             .iter()
@@ -184,6 +191,7 @@ impl File {
         match dice.below(8) {
             0 => mutate(&mut self.numbers),
             3..=5 if !self.rest.is_empty() => mutate(&mut self.rest),
+            1 if dice.below(8) == 0 => mutate(&mut self.kind),
             1 => numbers(&mut self.shape, dice),
             2 if !self.arrays.is_empty() => {
                 let at = dice.below(self.arrays.len());

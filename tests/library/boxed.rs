@@ -1,6 +1,7 @@
 //! Boxed losses, schedules, metrics and callbacks, whose type is chosen at run time. Each gives the same bits as the
 //! unboxed type.
 
+use crate::folder::Folder;
 use ndarray::{Array2, arr2};
 use plywood::io::State;
 use plywood::losses::LossSum;
@@ -9,7 +10,6 @@ use plywood::nn::{OutputActivation, Outputs};
 use plywood::optim::{CosineDecay, Schedule, StepDecay, WarmUp};
 use plywood::prelude::*;
 use plywood::train::{Checkpoints, Direction, accumulate};
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -229,28 +229,6 @@ fn boxed_metrics_have_the_same_values() {
     let boxed: BoxedMetric = Box::<BrierScore>::default();
     let named = Named::new("brier", boxed);
     assert_eq!(Metric::<[usize]>::direction(&named), Some(Direction::Lower));
-}
-
-/// A folder that is removed when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("plywood-boxed-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        Self(folder)
-    }
-    fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<_> = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        files
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn stopping() -> EarlyStopping {

@@ -2,7 +2,7 @@
 //! its activation, and the summary shows the layers inside.
 
 use ndarray::{Array2, ArrayD};
-use plywood::nn::{OutputActivation, Part, SequentialCache, WithoutActivation};
+use plywood::nn::{ModelCache, OutputActivation, Part, WithoutActivation};
 use plywood::prelude::*;
 use plywood::testing::LayerCheck;
 use serde::{Deserialize, Serialize};
@@ -19,17 +19,17 @@ macro_rules! container {
 
         impl<F: Scalar> Layer<F> for $name<F> {
             const KIND: Kind = Kind::own($kind);
-            type Cache = SequentialCache;
+            type Cache = ModelCache;
             fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
                 Layer::output_shape(&self.body, input)
             }
             fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
                 self.body.forward(input)
             }
-            fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+            fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
                 self.body.forward_train(input)
             }
-            fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+            fn backward(&mut self, cache: ModelCache, grad: Tensor<F>) -> Result<Tensor<F>> {
                 self.body.backward(cache, grad)
             }
             fn activation(&self) -> OutputActivation {
@@ -54,7 +54,7 @@ container!(Open, "test.open", {
     fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         self.body.forward_logits(input)
     }
-    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
         self.body.forward_train_logits(input)
     }
     fn parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
@@ -73,7 +73,7 @@ container!(Mixed, "test.mixed", {
     fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         self.body.forward_logits(input)
     }
-    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
         Ok((self.body.forward_logits(input.clone())?, self.body.forward_train(input)?.1))
     }
 });

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-type Save = Box<dyn Fn(&Path) -> Result<()>>;
+type SaveTo = Box<dyn Fn(&Path) -> Result<()>>;
 
 fn model() -> Sequential {
     Sequential::builder([2]).layer(Dense::units(1)).build().unwrap()
@@ -23,8 +23,8 @@ fn fit(callback: impl plywood::train::Callback + 'static) -> Result<()> {
 }
 
 /// Returns everything that replaces a file, with the file extension it needs.
-fn savers() -> Vec<(&'static str, Save)> {
-    let models: [(&'static str, Save); 2] = [
+fn savers() -> Vec<(&'static str, SaveTo)> {
+    let models: [(&'static str, SaveTo); 2] = [
         ("plywood", Box::new(|path| model().save(path))),
         ("safetensors", Box::new(|path| model().save_weights(path))),
     ];
@@ -32,12 +32,12 @@ fn savers() -> Vec<(&'static str, Save)> {
 }
 
 #[cfg(not(feature = "plots"))]
-fn pictures() -> Vec<(&'static str, Save)> {
+fn pictures() -> Vec<(&'static str, SaveTo)> {
     Vec::new()
 }
 
 #[cfg(feature = "plots")]
-fn pictures() -> Vec<(&'static str, Save)> {
+fn pictures() -> Vec<(&'static str, SaveTo)> {
     use plywood::plot::{Chart, Report};
     let figure = || Chart::new("c").line("l", &[(0.0, 0.0), (1.0, 1.0)]).draw();
     vec![
@@ -48,7 +48,7 @@ fn pictures() -> Vec<(&'static str, Save)> {
 }
 
 /// Returns the callbacks that append to a file.
-fn logs() -> Vec<(&'static str, Save)> {
+fn logs() -> Vec<(&'static str, SaveTo)> {
     vec![
         ("csv", Box::new(|path| fit(CsvLog::new(path)))),
         ("jsonl", Box::new(|path| fit(JsonLines::new(path)))),

@@ -1,35 +1,11 @@
 //! Folders of images: valid files, broken files, and files that are not images.
 
+use crate::folder::Folder;
 use image::{ImageFormat, Rgb, RgbImage};
 use plywood::ndarray::Axis;
 use plywood::prelude::*;
 use std::fs;
 use std::path::PathBuf;
-
-/// A folder that is removed when the value is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plywood-images-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Encodes an image of one colour.
 fn encoded(width: u32, height: u32, colour: [u8; 3], format: ImageFormat) -> Vec<u8> {
@@ -48,7 +24,7 @@ fn text<T: std::fmt::Debug>(result: Result<T>) -> String {
 
 #[test]
 fn classes_and_images_come_in_order_with_channels_first() {
-    let folder = Folder::new("order");
+    let folder = Folder::new("images-order");
     folder.write("zebra/2.png", &png(2, 3, [10, 20, 30]));
     folder.write("zebra/1/deep.jpg", &encoded(9, 7, [200, 100, 50], ImageFormat::Jpeg));
     folder.write("ant/odd name.JPEG", &png(8, 8, [255, 0, 0])); // recognized by its content
@@ -69,7 +45,7 @@ fn classes_and_images_come_in_order_with_channels_first() {
     // A single file read alone gives the same bits as in the data set.
     let mut batch = Batch::<f32, Vec<usize>>::default();
     read.images.read(&[1], Pass::Evaluate, &mut batch).unwrap();
-    let alone = ImageFolder::new("", [3, 2]).image(&read.files[1]).unwrap();
+    let alone = ImageFolder::new("images-", [3, 2]).image(&read.files[1]).unwrap();
     assert_eq!(alone, batch.input);
 
     let grey = ImageFolder::new(&folder.0, [5, 4]).grey(true).read().unwrap();
@@ -79,7 +55,7 @@ fn classes_and_images_come_in_order_with_channels_first() {
 
 #[test]
 fn fine_stripes_become_grey_when_an_image_is_made_smaller() {
-    let folder = Folder::new("stripes");
+    let folder = Folder::new("images-stripes");
     let stripes = RgbImage::from_fn(64, 64, |x, _| Rgb([if x % 2 == 0 { 0 } else { 255 }; 3]));
     stripes.save(folder.write("a/1.png", b"")).unwrap();
     let read = ImageFolder::new(&folder.0, [8, 8]).grey(true).read().unwrap();
@@ -92,7 +68,7 @@ fn fine_stripes_become_grey_when_an_image_is_made_smaller() {
 
 #[test]
 fn a_faulty_file_is_an_error_or_is_left_out_and_listed() {
-    let folder = Folder::new("faulty");
+    let folder = Folder::new("images-faulty");
     let (whole, jpeg) = (png(40, 40, [9, 9, 9]), encoded(40, 40, [9, 90, 9], ImageFormat::Jpeg));
     folder.write("a/good.png", &whole);
     folder.write("b/good.jpg", &jpeg);
@@ -146,7 +122,7 @@ fn bomb(side: u32) -> Vec<u8> {
 
 #[test]
 fn an_image_that_claims_to_be_huge_is_refused() {
-    let folder = Folder::new("bomb");
+    let folder = Folder::new("images-bomb");
     folder.write("a/1.png", &bomb(60_000));
     let error = text(ImageFolder::new(&folder.0, [4, 4]).read());
     assert!(error.contains("an image of at most 8192 by 8192 pixels, got"), "{error}");
@@ -157,7 +133,7 @@ fn an_image_that_claims_to_be_huge_is_refused() {
 
 #[test]
 fn classes_of_the_training_hold_at_test_time() {
-    let folder = Folder::new("classes");
+    let folder = Folder::new("images-classes");
     folder.write("cat/1.png", &png(2, 2, [1, 1, 1]));
     folder.write("dog/1.png", &png(2, 2, [2, 2, 2]));
     let reader = ImageFolder::new(&folder.0, [2, 2]).classes(["ant", "dog"]);
@@ -178,7 +154,7 @@ fn classes_of_the_training_hold_at_test_time() {
 
 #[test]
 fn folders_without_images_and_settings_out_of_range_are_errors() {
-    let folder = Folder::new("none");
+    let folder = Folder::new("images-none");
     let read = |size| ImageFolder::new(&folder.0, size).read();
     let place = folder.0.display().to_string();
     assert_eq!(
@@ -212,7 +188,7 @@ fn folders_without_images_and_settings_out_of_range_are_errors() {
 
 #[test]
 fn the_number_of_threads_makes_no_difference() {
-    let folder = Folder::new("threads");
+    let folder = Folder::new("images-threads");
     for i in 0..300u32 {
         let name = format!("{}/{i}.png", i % 3);
         if i % 50 == 7 {
@@ -235,7 +211,7 @@ fn the_number_of_threads_makes_no_difference() {
 
 #[test]
 fn sixteen_bits_are_not_cut_to_eight() {
-    let folder = Folder::new("sixteen");
+    let folder = Folder::new("images-sixteen");
     // 12-bit data in 16 bits: cut to 8 bits, it would have 16 grey levels.
     let grey = image::ImageBuffer::from_fn(8, 8, |x, y| image::Luma([(x * 512 + y * 8) as u16]));
     let colour = image::ImageBuffer::from_fn(8, 8, |x, y| Rgb([x as u16, y as u16, 4000]));
@@ -260,7 +236,7 @@ fn sixteen_bits_are_not_cut_to_eight() {
 /// If all images of a class are broken, the error gives the reasons, because there is no list of skipped files.
 #[test]
 fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
-    let folder = Folder::new("all-faulty");
+    let folder = Folder::new("images-all-faulty");
     let place = folder.0.display().to_string();
     folder.write("a/1.png", &png(2, 2, [0, 0, 0]));
     folder.write("a/2.png", b"no image");
@@ -300,7 +276,7 @@ fn a_class_of_which_every_image_is_left_out_is_an_error_with_the_reasons() {
 #[cfg(unix)]
 #[test]
 fn folders_whose_names_differ_in_spaces_alone_are_no_two_classes() {
-    let folder = Folder::new("spaces");
+    let folder = Folder::new("images-spaces");
     folder.write("cat/1.png", &png(2, 2, [0, 0, 0]));
     folder.write("dog /1.png", &png(2, 2, [0, 0, 0]));
     let read = ImageFolder::new(&folder.0, [2, 2]).read().unwrap();
@@ -319,7 +295,7 @@ fn folders_whose_names_differ_in_spaces_alone_are_no_two_classes() {
 
 #[test]
 fn a_long_list_of_files_that_were_left_out_is_cut() {
-    let folder = Folder::new("many");
+    let folder = Folder::new("images-many");
     folder.write("a/good.png", &png(2, 2, [0, 0, 0]));
     for i in 0..30 {
         folder.write(&format!("a/{i:02}.png"), b"broken");
@@ -345,7 +321,7 @@ fn a_long_list_of_files_that_were_left_out_is_cut() {
 #[cfg(unix)]
 #[test]
 fn a_named_pipe_is_no_image_and_keeps_nobody_waiting() {
-    let folder = Folder::new("pipe");
+    let folder = Folder::new("images-pipe");
     folder.write("a/1.png", &png(2, 2, [1, 2, 3]));
     let made = std::process::Command::new("mkfifo").arg(folder.0.join("a/2.png")).status().unwrap();
     assert!(made.success());

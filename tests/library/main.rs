@@ -24,6 +24,7 @@ mod example_threads;
 #[cfg(unix)]
 mod files;
 mod fits;
+mod folder;
 mod folds;
 #[cfg(unix)]
 mod full_disk;
@@ -43,6 +44,7 @@ mod links;
 mod logs;
 mod losses;
 mod metrics;
+mod models;
 mod monitors;
 mod multi_label;
 mod names;

@@ -31,9 +31,9 @@ fn network() -> Sequential {
         .unwrap()
 }
 
-fn bits(model: &Sequential) -> Vec<u32> {
+fn bits(model: &dyn Model) -> Vec<u32> {
     let mut bits = Vec::new();
-    model.visit_params(&mut |_, param| bits.extend(param.as_slice().iter().map(|v| v.to_bits())));
+    model.each_param(&mut |_, param| bits.extend(param.as_slice().iter().map(|v| v.to_bits())));
     bits
 }
 

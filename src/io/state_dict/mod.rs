@@ -5,7 +5,9 @@
 //! itself is marked as transposed ([`Param::transposed_in_state_dicts`](crate::nn::Param::transposed_in_state_dicts)),
 //! so containers and layers of other crates need no special case.
 
-mod model;
+mod weights;
+
+pub use weights::Weights;
 
 use super::safetensors::{self, Array, Dtype, TensorInfo};
 use super::source::Source;
@@ -49,10 +51,10 @@ pub struct StateDict<'a> {
 }
 
 /// The differences between a state dict and a model: the report of
-/// [`Sequential::load_matching`](crate::nn::Sequential::load_matching).
+/// [`Weights::load_matching`](Weights::load_matching).
 ///
 /// It prints as the list that the error of
-/// [`Sequential::load_state_dict`](crate::nn::Sequential::load_state_dict) contains.
+/// [`Weights::load_state_dict`](Weights::load_state_dict) contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatches {

@@ -6,7 +6,8 @@
 use super::{added, check_equal, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use crate::nn::ModelCache;
+use crate::nn::sequential::{Sequential, SequentialBuilder};
 use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
@@ -75,7 +76,7 @@ impl<F: Scalar> Add<F> {
 impl<F: Scalar> Layer<F> for Add<F> {
     const KIND: Kind = Kind::builtin("add");
     /// The branches' caches, and the output's shape.
-    type Cache = (Vec<SequentialCache>, Vec<usize>);
+    type Cache = (Vec<ModelCache>, Vec<usize>);
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let mut shapes = branches::shapes(&self.branches, input)?;

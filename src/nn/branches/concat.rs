@@ -10,7 +10,8 @@
 use super::{visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use crate::nn::ModelCache;
+use crate::nn::sequential::{Sequential, SequentialBuilder};
 use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
@@ -153,7 +154,7 @@ impl<F: Scalar> Concat<F> {
 impl<F: Scalar> Layer<F> for Concat<F> {
     const KIND: Kind = Kind::builtin("concat");
     /// The branches' caches, and the shapes of their outputs.
-    type Cache = (Vec<SequentialCache>, Vec<Vec<usize>>);
+    type Cache = (Vec<ModelCache>, Vec<Vec<usize>>);
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Self::joined(self.axis.checked_sub(1), &branches::shapes(&self.branches, input)?)

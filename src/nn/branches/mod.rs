@@ -18,10 +18,10 @@ pub use add::{Add, AddSpec};
 pub use concat::{Concat, ConcatSpec};
 pub use residual::{Residual, ResidualSpec};
 
-use super::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use super::sequential::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::{Layer, Part};
+use crate::nn::{Layer, ModelCache, Part};
 use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
@@ -62,7 +62,7 @@ pub(in crate::nn) fn forward<F: Scalar>(
 pub(in crate::nn) fn forward_train<F: Scalar>(
     blocks: &mut [Sequential<F>],
     input: Tensor<F>,
-) -> Result<(Vec<Tensor<F>>, Vec<SequentialCache>)> {
+) -> Result<(Vec<Tensor<F>>, Vec<ModelCache>)> {
     let results = each(numbered(blocks.iter_mut()), input, |block, x| {
         block.forward_train(x).map(|(y, cache)| (standard(y), cache))
     })?;
@@ -72,7 +72,7 @@ pub(in crate::nn) fn forward_train<F: Scalar>(
 /// Returns the gradient of the input, given those of the blocks' outputs.
 pub(in crate::nn) fn backward<F: Scalar>(
     blocks: &mut [Sequential<F>],
-    caches: Vec<SequentialCache>,
+    caches: Vec<ModelCache>,
     grads: Vec<Tensor<F>>,
 ) -> Result<Tensor<F>> {
     let mut sum = None;
@@ -89,7 +89,7 @@ pub(in crate::nn) fn backward<F: Scalar>(
 /// The same without the gradient of the input.
 pub(in crate::nn) fn backward_params<F: Scalar>(
     blocks: &mut [Sequential<F>],
-    caches: Vec<SequentialCache>,
+    caches: Vec<ModelCache>,
     grads: Vec<Tensor<F>>,
 ) -> Result<()> {
     for (i, ((block, cache), grad)) in blocks.iter_mut().zip(caches).zip(grads).enumerate() {

@@ -6,7 +6,8 @@
 use super::{Named, added, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::sequential::{Sequential, SequentialBuilder, SequentialCache};
+use crate::nn::ModelCache;
+use crate::nn::sequential::{Sequential, SequentialBuilder};
 use crate::nn::{Layer, LayerSpec, OutputActivation, Part, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
@@ -91,7 +92,7 @@ fn check(block: &[usize], other: &[usize]) -> Result<()> {
 impl<F: Scalar> Layer<F> for Residual<F> {
     const KIND: Kind = Kind::builtin("residual");
     /// The caches of block and projection, and the output's shape.
-    type Cache = (SequentialCache, Option<SequentialCache>, Vec<usize>);
+    type Cache = (ModelCache, Option<ModelCache>, Vec<usize>);
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let output = Layer::output_shape(&self.block, input).map_err(|error| error.at("block"))?;

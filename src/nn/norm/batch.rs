@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 /// Inference uses the running statistics. By default ε is 1e-5 and the momentum 0.1, as in PyTorch's `BatchNorm1d`,
 /// `2d` and `3d`; the parameters have PyTorch's names: `weight`, `bias`, `running_mean`, `running_var`.
 ///
-/// If weight and bias are frozen ([`Sequential::freeze`](crate::nn::Sequential::freeze) of the layer), the layer is in
+/// If weight and bias are frozen ([`freeze`](crate::nn::Parameters::freeze) of the layer), the layer is in
 /// inference mode during training too: the running statistics are used and not updated.
 ///
 /// A training batch with one value per feature has no variance. [`Trainer::fit`](crate::train::Trainer::fit) refuses a

@@ -115,7 +115,7 @@ impl<F: Scalar> Sequential<F> {
     /// stay in one flat list. Alternatively, use the model as one layer of another, `.layer(trunk)`, and freeze it by
     /// its prefix.
     pub fn into_builder(self) -> SequentialBuilder<F> {
-        SequentialBuilder::of_layers(self.input, self.layers)
+        SequentialBuilder::of_layers(self.input_shape().to_vec(), self.layers)
     }
 }
 

@@ -1,38 +1,16 @@
 //! The passes of a [`Sequential`]: forward, backward, and the search for non-finite values.
 
 use super::Sequential;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::erased::{CacheSlot, ErasedLayer};
-use crate::nn::{Layer, OutputActivation, Part, WithoutActivation, check_batch, check_batch_shape};
+use crate::nn::erased::ErasedLayer;
+use crate::nn::{
+    Layer, ModelCache, OutputActivation, Part, WithoutActivation, check_batch, check_batch_shape,
+};
 use crate::param::Param;
 use crate::state::Kind;
-use crate::target::CLEAN;
 use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
 use std::cell::RefCell;
-
-/// What a [`Sequential`] keeps of its forward pass: the caches of its layers.
-///
-/// Pass it to `backward` of the same model, once. The cache of another model is refused if the layers differ; that of
-/// a model with the same layers is not detected.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).build()?;
-/// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
-/// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
-/// let error = other.backward(cache, y).unwrap_err().to_string();
-/// assert!(error.starts_with("the cache must be that of this model's `forward_train`, got another model's."));
-/// # Ok::<(), plywood::Error>(())
-/// ```
-#[derive(Debug)]
-pub struct SequentialCache {
-    /// Empty from index `ran` on.
-    slots: Vec<CacheSlot>,
-    /// How many layers ran: all, or all but the last if that is an activation left out.
-    ran: usize,
-}
 
 impl<F: Scalar> Sequential<F> {
     /// Returns what remains of layer `i` in a pass to the logits: of all layers but the last, the whole layer.
@@ -48,8 +26,8 @@ impl<F: Scalar> Sequential<F> {
     }
 
     /// Runs inference, with or without the final activation.
-    fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
-        check_batch_shape(input.shape(), &self.input)?;
+    pub(super) fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
+        check_batch_shape(input.shape(), self.input_shape())?;
         let mut x = input;
         for (i, layer) in self.layers.iter().enumerate() {
             x = match self.without_activation_of(i, to_logits) {
@@ -64,8 +42,8 @@ impl<F: Scalar> Sequential<F> {
 
     /// Runs a training pass. If a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass
     /// makes new ones.
-    fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, SequentialCache)> {
-        check_batch(&input, &self.input)?;
+    pub(super) fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, ModelCache)> {
+        check_batch(&input, self.input_shape())?;
         let (mut x, count) = (input, self.layers.len());
         let mut slots = std::mem::take(&mut self.spare);
         slots.resize_with(count, || None);
@@ -73,13 +51,13 @@ impl<F: Scalar> Sequential<F> {
             let without = self.without_activation_of(i, to_logits);
             let layer = &mut self.layers[i];
             x = match without {
-                WithoutActivation::Nothing => return Ok((x, SequentialCache { slots, ran: i })),
+                WithoutActivation::Nothing => return Ok((x, ModelCache { slots, ran: i })),
                 WithoutActivation::Rest => layer.erased_forward_train_logits(x, slot),
                 WithoutActivation::Unsaid => layer.erased_forward_train(x, slot),
             }
             .map_err(|error| error.at(self.place(i)))?;
         }
-        Ok((x, SequentialCache { slots, ran: count }))
+        Ok((x, ModelCache { slots, ran: count }))
     }
 
     /// Runs backward from the last layer that ran down to `first`, and returns the gradient of its input if wanted.
@@ -87,7 +65,7 @@ impl<F: Scalar> Sequential<F> {
     /// Layers from `ran` on did not run and have no cache; they are skipped.
     fn run_back(
         &mut self,
-        mut cache: SequentialCache,
+        mut cache: ModelCache,
         mut grad: Tensor<F>,
         first: usize,
         want_input: bool,
@@ -133,7 +111,7 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// Called when a loss is not finite, to report the origin. It runs inference, so what only training does (batch
     /// statistics, a mask) is not reproduced. A NaN in a parameter is reported before the output that it affects.
-    pub(crate) fn first_non_finite(&self, input: Tensor<F>) -> Result<Option<String>> {
+    pub(super) fn first_non_finite(&self, input: Tensor<F>) -> Result<Option<String>> {
         let mut x = standard(input);
         if !F::all_finite(slice(&x)) {
             return Ok(Some("the input".to_owned()));
@@ -151,23 +129,8 @@ impl<F: Scalar> Sequential<F> {
         Ok(None)
     }
 
-    /// Returns the error for a sample without a usable output, with the first non-finite item on the way to it; `input`
-    /// holds only that sample.
-    pub(crate) fn unusable(&self, input: Tensor<F>, sample: usize) -> Error {
-        let what = match self.first_non_finite(input).ok().flatten() {
-            Some(what) if what == "the input" => {
-                let what = format!("{what} of sample {sample}");
-                return Error::new(ErrorKind::NonFinite { what, step: None }).help(CLEAN);
-            }
-            found => found.unwrap_or_else(|| "the output".to_owned()),
-        };
-        Error::new(ErrorKind::NonFinite { what, step: None })
-            .help("Check how the model was trained: the learning rate, clipping, the scale of the inputs.")
-            .at(format!("sample {sample}"))
-    }
-
     /// Returns the first parameter or buffer that is not finite: "the parameter weight of layer 0 (dense)".
-    pub(crate) fn first_non_finite_param(&self) -> Option<String> {
+    pub(super) fn first_non_finite_param(&self) -> Option<String> {
         (0..self.layers.len()).find_map(|i| self.first_non_finite_of(i))
     }
 
@@ -190,7 +153,7 @@ impl<F: Scalar> Sequential<F> {
         input: OutputActivation,
         after: impl Fn(&dyn ErasedLayer<F>, OutputActivation) -> OutputActivation,
     ) -> OutputActivation {
-        let (mut activation, mut columns) = (input, self.input.last().copied());
+        let (mut activation, mut columns) = (input, self.input_shape().last().copied());
         for (layer, &own) in self.layers.iter().zip(&self.columns) {
             let output = after(&**layer, activation);
             // A layer that passes values on, and does not compute the activation itself, breaks distributions up if the
@@ -205,15 +168,15 @@ impl<F: Scalar> Sequential<F> {
 
 impl<F: Scalar> Layer<F> for Sequential<F> {
     const KIND: Kind = Kind::builtin("sequential");
-    type Cache = SequentialCache;
+    type Cache = ModelCache;
 
     /// A built block accepts only the shape that it was built for.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        if input != self.input {
-            return Err(Error::shape("the input", format!("{:?}", self.input), input)
+        if input != self.input_shape() {
+            return Err(Error::shape("the input", format!("{:?}", self.input_shape()), input)
                 .help("A model takes the shape it was built for; build it again for another."));
         }
-        Ok(self.output.clone())
+        Ok(self.output.shape().to_vec())
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
@@ -225,19 +188,19 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run(input, false)
     }
 
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
         self.run_train(input, false)
     }
 
     /// Runs all layers, since the gradient of the input is requested.
-    fn backward(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<Tensor<F>> {
+    fn backward(&mut self, cache: ModelCache, grad: Tensor<F>) -> Result<Tensor<F>> {
         let input = self.run_back(cache, grad, 0, true)?;
         input.ok_or_else(|| Error::custom("there must be a gradient of the input, got none"))
     }
 
     /// Training calls this method: it stops at the first layer with trainable parameters, and does nothing in a model
     /// without any.
-    fn backward_params(&mut self, cache: SequentialCache, grad: Tensor<F>) -> Result<()> {
+    fn backward_params(&mut self, cache: ModelCache, grad: Tensor<F>) -> Result<()> {
         let first = self.first_trainable();
         self.run_back(cache, grad, first, false).map(drop)
     }
@@ -245,7 +208,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// Checks each layer.
     fn check_batch_size(&self, _: &[usize], samples: usize) -> Result<()> {
         let shapes = self.shapes()?;
-        let inputs = std::iter::once(&self.input).chain(&shapes);
+        let inputs = std::iter::once(self.input_shape()).chain(shapes.iter().map(Vec::as_slice));
         for (i, (layer, input)) in self.layers.iter().zip(inputs).enumerate() {
             layer.erased_check_batch_size(input, samples).map_err(|error| error.at(self.place(i)))?;
         }
@@ -277,14 +240,14 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.run(input.into(), true).map(owned)
     }
 
-    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, SequentialCache)> {
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
         self.run_train(input, true)
     }
 
     /// The layers, named by their numbers.
     fn parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
         let shapes = self.shapes().unwrap_or_default();
-        let inputs = std::iter::once(self.input.clone()).chain(shapes);
+        let inputs = std::iter::once(self.input_shape().to_vec()).chain(shapes);
         let layers = self.layers.iter().zip(inputs).enumerate();
         layers.map(|(i, (layer, input))| Part::new(i.to_string(), input, &**layer)).collect()
     }

@@ -19,15 +19,14 @@
 //!
 //! - each layer takes the output shape of the one before: [`Sequential::from_layers`] checks it for models that
 //!   are built and for those that are loaded;
-//! - a [`SequentialCache`] has one slot per layer of the model; one of another length came from another model;
+//! - a [`ModelCache`] has one slot per layer of the model; one of another length came from another model;
 //! - errors of a layer carry its position, "layer 2 (dense)", counted from 0 as in the names of parameters.
 
 mod builder;
 mod forward_backward;
-mod predict;
+mod model;
 
 pub use builder::SequentialBuilder;
-pub use forward_backward::SequentialCache;
 
 use super::window::MOST;
 use crate::codec::{Bytes, MAX_AXES, Shape};
@@ -36,9 +35,7 @@ use crate::kernels::Scalar;
 use crate::level::check_level;
 use crate::nn::decode_scope::{count_container, keep_first};
 use crate::nn::erased::{CacheSlot, ErasedLayer};
-use crate::nn::{Layer, Registry};
-use crate::param::{Param, ParamKind};
-use crate::shown::listed;
+use crate::nn::{Port, Registry};
 use serde::de::{Error as _, SeqAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -46,7 +43,7 @@ use std::marker::PhantomData;
 
 /// A sequence of layers: the model that you build, train, save and predict with.
 ///
-/// It is itself a [`Layer`], so one may be a layer of another. It is `Send` and `Sync` and predicts through `&self`:
+/// It is itself a [`Layer`](crate::nn::Layer), so one may be a layer of another. It is `Send` and `Sync` and predicts through `&self`:
 /// any number of threads may share one model.
 ///
 /// ```
@@ -64,6 +61,16 @@ use std::marker::PhantomData;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
+/// What every model can do is in traits, which the prelude contains:
+///
+/// | trait | methods |
+/// |---|---|
+/// | [`Predict`](crate::nn::Predict) | `predict`, `predict_into`, `predict_classes`, `predict_labels` |
+/// | [`Save`](crate::io::Save) | `save`, `save_with` class names and notes, `to_bytes`, `write_to` |
+/// | [`Weights`](crate::io::Weights) | `save_weights`, `load_weights`, `state_dict`, `load_state_dict`, `load_matching` |
+/// | [`Parameters`](crate::nn::Parameters) | `parameter_count`, `freeze`, `unfreeze`, `each_param` |
+/// | [`Infer`](crate::nn::Infer), [`Model`](crate::nn::Model) | `inputs`, `outputs`; the two halves of a training step |
+///
 /// | | Plywood | Keras `Sequential` | PyTorch `nn.Sequential` |
 /// |---|---|---|---|
 /// | input shape | given first | given, or at the first call | never known |
@@ -75,10 +82,9 @@ use std::marker::PhantomData;
 /// gradients. There is one input and one output; for branches in between, use [`Residual`](crate::nn::Residual),
 /// [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add).
 pub struct Sequential<F: Scalar = f32> {
-    /// Without the batch axis.
-    pub(in crate::nn) input: Vec<usize>,
-    /// Computed once, as the layers do not change.
-    pub(in crate::nn) output: Vec<usize>,
+    pub(in crate::nn) input: Port,
+    /// Its shape is computed once, as the layers do not change.
+    pub(in crate::nn) output: Port,
     pub(in crate::nn) layers: Vec<Box<dyn ErasedLayer<F>>>,
     /// The row length of each layer's output: the last size of its shape.
     pub(in crate::nn) columns: Vec<Option<usize>>,
@@ -101,25 +107,29 @@ impl<F: Scalar> Sequential<F> {
     ) -> Result<Self> {
         check_level()?;
         check_input(&input)?;
-        let mut model = Self { input, layers, output: Vec::new(), columns: Vec::new(), spare: Vec::new() };
+        let output = Port::new("output", input.clone());
+        let input = Port::new("input", input);
+        let mut model = Self { input, layers, output, columns: Vec::new(), spare: Vec::new() };
         let mut shapes = model.shapes()?;
         model.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
-        model.output = shapes.pop().unwrap_or_else(|| model.input.clone());
+        if let Some(last) = shapes.pop() {
+            model.output = Port::new("output", last);
+        }
         Ok(model)
     }
 
     /// Returns the shape of one input, without the batch axis.
     ///
-    /// [`predict`](Sequential::predict) expects it after the batch axis, and the samples of a data set must have it.
+    /// [`predict`](crate::nn::Predict::predict) expects it after the batch axis, and the samples of a data set must have it.
     pub fn input_shape(&self) -> &[usize] {
-        &self.input
+        self.input.shape()
     }
 
     /// Returns the shape of one output, without the batch axis.
     ///
     /// It is that of the last layer; a model without layers returns its input.
     pub fn output_shape(&self) -> &[usize] {
-        &self.output
+        self.output.shape()
     }
 
     /// Returns the number of layers; a container inside counts as one.
@@ -141,70 +151,6 @@ impl<F: Scalar> Sequential<F> {
     /// Such a model is valid: an empty block is the identity.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
-    }
-
-    /// Returns the number of values in all parameters: trainable, frozen, and buffers together.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let model = Sequential::builder([784])
-    ///     .layer(Dense::units(128).bias(false)).layer(BatchNorm::new()).layer(ReLU)
-    ///     .build()?;
-    /// assert_eq!(model.parameter_count(), 784 * 128 + 4 * 128); // scale, shift and two running statistics
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn parameter_count(&self) -> usize {
-        let mut count = 0;
-        self.visit_params(&mut |_, param| count += param.len());
-        count
-    }
-
-    /// Freezes every parameter whose name starts with `prefix` ("" for all, "0" for the first layer's), and returns how
-    /// many names matched. Frozen parameters keep their values in training, and no gradient is computed for them.
-    ///
-    /// The count includes all matching names, also of buffers and of parameters that were already frozen. Names are
-    /// compared by their components between full stops: "1" matches "1.weight" and not "10.weight"; "1.weight" matches
-    /// only that parameter. A full stop at the end of the prefix changes nothing.
-    ///
-    /// A [`BatchNorm`](crate::nn::BatchNorm) whose weight and bias are both frozen uses its running statistics in
-    /// training as in inference, and does not update them, as in Keras; PyTorch updates them until `eval()`. Dropout is
-    /// still active.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::builder([4]).layer(Dense::units(3)).layer(ReLU).layer(Dense::units(2)).build()?;
-    /// assert_eq!(model.freeze("0")?, 2); // 0.weight and 0.bias
-    /// model.visit_params(&mut |name, param| assert_eq!(param.is_trainable(), name.starts_with("2.")));
-    /// assert_eq!(model.unfreeze("")?, 4);
-    /// assert_eq!(
-    ///     model.freeze("dense").unwrap_err().to_string(),
-    ///     "the prefix must begin a parameter's name, got \"dense\", where the names are 0.weight, 0.bias, \
-    ///      2.weight, 2.bias. Layers are named by their numbers, from 0; \"\" means all."
-    /// );
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// The layers before the first trainable one then run only forward: training the last layer of a deep model costs
-    /// little more than inference.
-    ///
-    /// # Errors
-    /// When no name starts with the prefix, or only names of buffers do; the number of a layer without parameters
-    /// matches no name. "" is never an error.
-    pub fn freeze(&mut self, prefix: &str) -> Result<usize> {
-        self.each_named(prefix, |param| param.freeze())
-    }
-
-    /// Undoes [`freeze`](Sequential::freeze).
-    ///
-    /// Returns how many names matched. The parameters have no gradient at first; the optimizer's state for their names
-    /// is still there.
-    ///
-    /// # Errors
-    /// As [`freeze`](Sequential::freeze).
-    pub fn unfreeze(&mut self, prefix: &str) -> Result<usize> {
-        self.each_named(prefix, |param| param.unfreeze())
     }
 
     /// Splits the model: it keeps its first `at` layers; the others are returned as a new model, whose input shape is
@@ -237,46 +183,13 @@ impl<F: Scalar> Sequential<F> {
                 .help("Count from the end: `model.split_off(model.len() - 2)`."));
         }
         let shapes = self.shapes()?;
-        let middle = at.checked_sub(1).map_or(&self.input, |last| &shapes[last]);
-        check_input(middle)?;
+        let middle = at.checked_sub(1).map_or(self.input_shape(), |last| &shapes[last]).to_vec();
+        check_input(&middle)?;
         let rest = Self::from_layers(middle.clone(), self.layers.split_off(at))?;
-        self.output = rest.input.clone();
+        self.output = Port::new("output", middle);
         self.columns.truncate(at);
         self.spare.clear();
         Ok(rest)
-    }
-
-    /// Calls `change` for the parameters whose names match; the names are those of `visit_params`, with the layers'
-    /// numbers.
-    fn each_named(&mut self, prefix: &str, change: impl Fn(&mut Param<F>)) -> Result<usize> {
-        let (mut count, mut changed, mut names) = (0, false, Vec::new());
-        self.visit_params_mut(&mut |name, param| {
-            if begins_with(name, prefix) {
-                change(param);
-                count += 1;
-                changed |= param.kind() != ParamKind::Buffer;
-            } else {
-                names.push(name.to_owned());
-            }
-        });
-        if changed || prefix.is_empty() {
-            return Ok(count);
-        }
-        if count > 0 {
-            return Err(Error::data(
-                "the prefix",
-                "be that of trained parameters",
-                format!("{prefix:?}, that of a buffer"),
-            )
-            .help(
-                "A layer updates its buffers by itself; freeze the whole layer to keep those of a batch \
-                   normalization.",
-            ));
-        }
-        let names = if names.is_empty() { "none".to_owned() } else { listed(&names, 8) };
-        let found = format!("{prefix:?}, where the names are {names}");
-        Err(Error::data("the prefix", "begin a parameter's name", found)
-            .help("Layers are named by their numbers, from 0; \"\" means all."))
     }
 
     /// Returns the shape of one output of each layer.
@@ -285,7 +198,7 @@ impl<F: Scalar> Sequential<F> {
     pub(crate) fn shapes(&self) -> Result<Vec<Vec<usize>>> {
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
-            let input = shapes.last().unwrap_or(&self.input);
+            let input = shapes.last().map_or(self.input_shape(), Vec::as_slice);
             let shape = layer.erased_output_shape(input).and_then(|shape| {
                 check_sizes("the output", &shape)?;
                 Ok(shape)
@@ -331,12 +244,6 @@ pub(in crate::nn) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
         .help("Make the layer or its input smaller."))
 }
 
-/// Returns whether a name starts with these components: "1" and "1." match "1.weight", not "10.weight".
-fn begins_with(name: &str, prefix: &str) -> bool {
-    let parts = prefix.strip_suffix('.').unwrap_or(prefix);
-    prefix.is_empty() || name.strip_prefix(parts).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
 /// Returns the text with which errors name a layer; the builder uses the same.
 pub(in crate::nn) fn place(i: usize, kind: &str) -> String {
     format!("layer {i} ({kind})")
@@ -352,7 +259,10 @@ impl<F: Scalar> Clone for Sequential<F> {
 
 impl<F: Scalar> std::fmt::Debug for Sequential<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sequential").field("input", &self.input).field("layers", &self.layers).finish()
+        f.debug_struct("Sequential")
+            .field("input", &self.input_shape())
+            .field("layers", &self.layers)
+            .finish()
     }
 }
 
@@ -365,7 +275,7 @@ impl<F: Scalar> Serialize for Sequential<F> {
             let bytes = layer.erased_encode().map_err(|e| keep_first(e.at(self.place(i))));
             layers.push((layer.erased_kind(), Bytes(bytes.map_err(serde::ser::Error::custom)?.into())));
         }
-        (Shape(self.input.clone()), layers).serialize(serializer)
+        (Shape(self.input_shape().to_vec()), layers).serialize(serializer)
     }
 }
 
@@ -403,30 +313,5 @@ impl<'de, F: Scalar> Deserialize<'de> for Parts<F> {
             }
         }
         deserializer.deserialize_seq(Visitor(PhantomData))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_whole_parts_of_a_name() {
-        for (prefix, name, expected) in [
-            ("", "0.weight", true),
-            ("1", "1.weight", true),
-            ("1.", "1.weight", true),
-            ("1", "10.weight", false),
-            ("1.", "10.weight", false),
-            ("1", "0.1.weight", false),
-            ("1.weight", "1.weight", true),
-            ("1.weigh", "1.weight", false),
-            ("1.weight.x", "1.weight", false),
-            ("2.block", "2.block.0.weight", true),
-            ("2.b", "2.block.0.weight", false),
-            (".", "0.weight", false),
-        ] {
-            assert_eq!(begins_with(name, prefix), expected, "{prefix} {name}");
-        }
     }
 }

@@ -21,7 +21,7 @@ mod step;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::{Direction, Monitor};
-use crate::nn::Layer;
+use crate::nn::Parameters;
 use crate::optim::averaging::Averages;
 use crate::optim::clip::Clipping;
 use crate::optim::group::{self, Group};
@@ -110,7 +110,7 @@ impl<F: Scalar> Optimizer<F> {
     /// use plywood::prelude::*;
     ///
     /// let mut model = Sequential::builder([1]).layer(Dense::units(2)).build()?;
-    /// model.visit_params_mut(&mut |name, param| {
+    /// model.each_param_mut(&mut |name, param| {
     ///     if name == "0.weight" {
     ///         param.as_slice_mut().copy_from_slice(&[3.0, -4.0]);
     ///     }
@@ -119,9 +119,9 @@ impl<F: Scalar> Optimizer<F> {
     /// assert!((optimizer.penalty(&model) - 0.95).abs() < 1e-6); // 0.1 · 7 + 0.01 · 25
     /// # Ok::<(), plywood::Error>(())
     /// ```
-    pub fn penalty<M: Layer<F>>(&self, model: &M) -> f64 {
+    pub fn penalty<M: Parameters<F> + ?Sized>(&self, model: &M) -> f64 {
         let mut sum = 0.0;
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             if param.is_trainable()
                 && let Some(penalty) = group::penalty_of(&self.groups, name)
             {
@@ -261,7 +261,7 @@ impl<F: Scalar> Optimizer<F> {
     /// If the learning rate is negative or not finite, another setting is out of range, the model holds its averages, a
     /// parameter has changed its shape since the last step, or a norm for clipping is not finite. The parameters are
     /// unchanged then.
-    pub fn step<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+    pub fn step<M: Parameters<F> + ?Sized>(&mut self, model: &mut M) -> Result<()> {
         self.check_training_weights()?;
         self.weightless = false;
         if self.batches + 1 < self.batches_per_step {
@@ -274,7 +274,11 @@ impl<F: Scalar> Optimizer<F> {
     /// [`step`](Optimizer::step) for a batch, with `weighted` true if it has a sample weight above 0. A step whose
     /// samples all have the weight 0 is skipped: parameters, state and step count are unchanged, and the gradients,
     /// which are 0, are discarded.
-    pub(crate) fn step_weighted<M: Layer<F>>(&mut self, model: &mut M, weighted: bool) -> Result<()> {
+    pub(crate) fn step_weighted<M: Parameters<F> + ?Sized>(
+        &mut self,
+        model: &mut M,
+        weighted: bool,
+    ) -> Result<()> {
         let weightless = self.stays_weightless(weighted);
         if weightless && self.batches + 1 >= self.batches_per_step {
             self.discard(model);
@@ -290,7 +294,7 @@ impl<F: Scalar> Optimizer<F> {
     ///
     /// # Errors
     /// As [`step`](Optimizer::step).
-    pub fn flush<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+    pub fn flush<M: Parameters<F> + ?Sized>(&mut self, model: &mut M) -> Result<()> {
         match self.batches {
             0 => Ok(()),
             _ if self.weightless => {
@@ -315,13 +319,13 @@ impl<F: Scalar> Optimizer<F> {
     }
 
     /// Discards the counted batches and all gradients, for a step that was not taken.
-    pub(crate) fn discard<M: Layer<F>>(&mut self, model: &mut M) {
+    pub(crate) fn discard<M: Parameters<F> + ?Sized>(&mut self, model: &mut M) {
         self.batches = 0;
-        model.visit_params_mut(&mut |_, param| param.clear_gradient());
+        model.each_param_mut(&mut |_, param| param.clear_gradient());
     }
 
     /// Checks the settings of the next step, before anything is computed for it.
-    pub(crate) fn check_next<M: Layer<F>>(&mut self, model: &M) -> Result<()> {
+    pub(crate) fn check_next<M: Parameters<F> + ?Sized>(&mut self, model: &M) -> Result<()> {
         let step = self.next_step();
         self.check_settings(model, step)?;
         self.check_shapes(model)
@@ -343,7 +347,7 @@ impl<F: Scalar> Optimizer<F> {
     ///
     /// # Errors
     /// If the averages are those of another model.
-    pub fn evaluation_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+    pub fn evaluation_weights<M: Parameters<F> + ?Sized>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged {
             return Ok(());
         }
@@ -377,7 +381,7 @@ impl<F: Scalar> Optimizer<F> {
     ///
     /// # Errors
     /// If the weights are those of another model.
-    pub fn training_weights<M: Layer<F>>(&mut self, model: &mut M) -> Result<()> {
+    pub fn training_weights<M: Parameters<F> + ?Sized>(&mut self, model: &mut M) -> Result<()> {
         if self.averages.exchanged { self.averages.exchange(model) } else { Ok(()) }
     }
 }

@@ -28,7 +28,7 @@
 use super::Optimizer;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::Layer;
+use crate::nn::Parameters;
 use crate::optim::averaging::Averages;
 use crate::optim::plateau::Plateau;
 use crate::optim::slots::{Slot, check_shape, find, gathered};
@@ -78,7 +78,7 @@ impl<F: Scalar> Optimizer<F> {
     ///
     /// Gradients that no step has used yet are read from the model. PyTorch's counterpart is an optimizer's
     /// `state_dict`, which identifies parameters by numbers instead of names.
-    pub fn state<M: Layer<F>>(&self, model: &M) -> State<F> {
+    pub fn state<M: Parameters<F> + ?Sized>(&self, model: &M) -> State<F> {
         let Plateau { factor, best, waited, cooling, .. } = self.plateau;
         let plateau = State::new().number("factor", factor).list("best", best);
         let plateau = plateau.integer("waited", waited).integer("cooling", cooling);
@@ -97,11 +97,11 @@ impl<F: Scalar> Optimizer<F> {
     }
 
     /// Returns the state of each parameter that has one.
-    fn parameters<M: Layer<F>>(&self, model: &M) -> State<F> {
+    fn parameters<M: Parameters<F> + ?Sized>(&self, model: &M) -> State<F> {
         // A rule's own average is recomputed from its slots, unless it is in the model.
         let kept = !self.rule.averages() || self.averages.exchanged;
         let (mut all, mut slot, mut average) = (State::new(), 0, 0);
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             let mut own = State::new();
             if let Some(at) = find(&self.slots, slot, name) {
                 for (i, array) in self.slots[at].1.iter().enumerate() {
@@ -130,7 +130,7 @@ impl<F: Scalar> Optimizer<F> {
     /// # Errors
     /// If the state belongs to another kind of rule or to a model with other parameters, is incomplete, or has averages
     /// while this optimizer does not average. Optimizer and model are unchanged then.
-    pub fn load_state<M: Layer<F>>(&mut self, model: &mut M, state: State<F>) -> Result<()> {
+    pub fn load_state<M: Parameters<F> + ?Sized>(&mut self, model: &mut M, state: State<F>) -> Result<()> {
         let mut before = self.rule.state();
         let loaded = self.restore(model, state);
         if loaded.is_err() {
@@ -141,7 +141,7 @@ impl<F: Scalar> Optimizer<F> {
     }
 
     /// Changes the rule first, which may have to be restored, and the rest once no further check can fail.
-    fn restore<M: Layer<F>>(&mut self, model: &mut M, mut state: State<F>) -> Result<()> {
+    fn restore<M: Parameters<F> + ?Sized>(&mut self, model: &mut M, mut state: State<F>) -> Result<()> {
         let (kind, own) = (state.take_text("rule")?, self.rule.kind().name());
         if kind != own {
             return Err(Error::data("the state", format!("be of the rule {own}"), kind)
@@ -160,7 +160,8 @@ impl<F: Scalar> Optimizer<F> {
         let parameters = state.take_nested("parameters")?;
         state.finish()?;
         self.rule.load_state(&mut settings).and_then(|()| settings.finish())?;
-        let Parameters { slots, averages, gradients } = Parameters::of(parameters, model, self.rule.slots())?;
+        let ParamStates { slots, averages, gradients } =
+            ParamStates::of(parameters, model, self.rule.slots())?;
         if !averages.is_empty() && self.averages.how.is_none() && !self.rule.averages() {
             return Err(Error::data("the state", "have averages only where `average` is set", "some")
                 .help("Set `average` as it was when the state was taken."));
@@ -197,17 +198,17 @@ fn restored_plateau<F: Scalar>(mut state: State<F>) -> Result<Plateau> {
 struct Kept<F: Scalar>(Tensor<F>, Option<Vec<usize>>);
 
 /// The saved state of a model's parameters, all of it in the parameters' shapes.
-struct Parameters<F: Scalar> {
+struct ParamStates<F: Scalar> {
     slots: Vec<Slot<F>>,
     averages: Vec<(String, Tensor<F>)>,
     gradients: BTreeMap<String, Kept<F>>,
 }
 
-impl<F: Scalar> Parameters<F> {
+impl<F: Scalar> ParamStates<F> {
     /// Takes the entries of a state; each parameter has as many slots as the rule says, or none yet.
-    fn of<M: Layer<F>>(mut state: State<F>, model: &M, slots: usize) -> Result<Self> {
+    fn of<M: Parameters<F> + ?Sized>(mut state: State<F>, model: &M, slots: usize) -> Result<Self> {
         let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        model.visit_params(&mut |name, param| drop(shapes.insert(name.to_owned(), param.shape().to_vec())));
+        model.each_param(&mut |name, param| drop(shapes.insert(name.to_owned(), param.shape().to_vec())));
         let mut all = Self { slots: Vec::new(), averages: Vec::new(), gradients: BTreeMap::new() };
         let names: Vec<String> = state.names().map(str::to_owned).collect();
         for name in names {
@@ -294,13 +295,13 @@ fn save_gradient<F: Scalar>(own: State<F>, param: &Param<F>) -> State<F> {
 }
 
 /// Replaces the model's gradients with those of the state; parameters without one end up without a gradient.
-fn load_gradients<F: Scalar, M: Layer<F>>(
+fn load_gradients<F: Scalar, M: Parameters<F> + ?Sized>(
     model: &mut M,
     mut gradients: BTreeMap<String, Kept<F>>,
     samples: u64,
 ) -> Result<()> {
     let mut result = Ok(());
-    model.visit_params_mut(&mut |name, param| {
+    model.each_param_mut(&mut |name, param| {
         param.clear_gradient();
         let Some(Kept(gradient, rows)) = gradients.remove(name) else { return };
         let loaded = match rows {

@@ -3,7 +3,7 @@
 use super::Optimizer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
-use crate::nn::Layer;
+use crate::nn::Parameters;
 use crate::optim::slots::{check_shape, find, gathered};
 use crate::optim::update_param::{MOST_SLOTS, apply};
 use crate::optim::{Step, check_not_negative, group, penalty};
@@ -12,7 +12,7 @@ use crate::tensor::zeros;
 
 impl<F: Scalar> Optimizer<F> {
     /// Takes a step with the gradients of these batches. All checks come before a parameter or the state is changed.
-    pub(super) fn take<M: Layer<F>>(&mut self, model: &mut M, batches: u64) -> Result<()> {
+    pub(super) fn take<M: Parameters<F> + ?Sized>(&mut self, model: &mut M, batches: u64) -> Result<()> {
         let step = self.next_step();
         let number = step.number;
         self.check_settings(model, step)?;
@@ -36,7 +36,7 @@ impl<F: Scalar> Optimizer<F> {
         }
         (self.step, self.batches) = (number, 0);
         let mut position = 0;
-        model.visit_params_mut(&mut |name, param| {
+        model.each_param_mut(&mut |name, param| {
             if param.has_gradient() {
                 let at = self.slot(position, name, param);
                 apply(&*self.rule, group::step_of(&self.groups, step, name), &mut self.slots[at].1, param);
@@ -53,15 +53,15 @@ impl<F: Scalar> Optimizer<F> {
 
     /// Divides the gradients by the number of batches. Needed for gradients of several batches that did not come from
     /// [`accumulate`](crate::train::accumulate), which keeps their mean: without it they are a sum over the batches.
-    pub(super) fn divide<M: Layer<F>>(model: &mut M, batches: u64) {
+    pub(super) fn divide<M: Parameters<F> + ?Sized>(model: &mut M, batches: u64) {
         if gathered(model) == 0 {
             let share = F::of(1.0 / batches as f64);
-            model.visit_params_mut(&mut |_, param| param.scale_gradient(share));
+            model.each_param_mut(&mut |_, param| param.scale_gradient(share));
         }
     }
 
     /// Checks that the settings are in range. Those that change only when they are set are checked once.
-    pub(super) fn check_settings<M: Layer<F>>(&mut self, model: &M, step: Step) -> Result<()> {
+    pub(super) fn check_settings<M: Parameters<F> + ?Sized>(&mut self, model: &M, step: Step) -> Result<()> {
         let at = |error: Error| error.at("the optimizer");
         if !self.checked {
             self.rate.check().map_err(at)?;
@@ -121,9 +121,9 @@ impl<F: Scalar> Optimizer<F> {
     ///
     /// It runs before anything is changed, so an error leaves the model as it was. Only shapes are compared: a model
     /// with the same names and shapes cannot be told from the one that was trained.
-    pub(super) fn check_shapes<M: Layer<F>>(&self, model: &M) -> Result<()> {
+    pub(super) fn check_shapes<M: Parameters<F> + ?Sized>(&self, model: &M) -> Result<()> {
         let (mut result, mut position) = (Ok(()), 0);
-        model.visit_params(&mut |name, param| {
+        model.each_param(&mut |name, param| {
             let slot = find(&self.slots, position, name);
             position += usize::from(param.is_trainable());
             if let Some(state) = slot.and_then(|at| self.slots[at].1.first())

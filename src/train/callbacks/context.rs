@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
 use crate::monitor::{Direction, Monitor};
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::shown::cut;
 use crate::train::compatibility::check_logged;
 
@@ -29,7 +29,7 @@ use crate::train::compatibility::check_logged;
 ///     }
 ///     fn on_epoch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
 ///         let mut squares = 0.0;
-///         context.model().visit_params(&mut |_, param| {
+///         context.model().each_param(&mut |_, param| {
 ///             squares += param.as_slice().iter().map(|w| f64::from(w * w)).sum::<f64>();
 ///         });
 ///         context.log("weight_norm", squares.sqrt())?;
@@ -62,17 +62,13 @@ use crate::train::compatibility::check_logged;
 /// The trainer applies a callback's requests after the callback has returned and before it calls the next one.
 #[derive(Debug)]
 pub struct Context<'a, F: Scalar = f32> {
-    model: &'a mut Sequential<F>,
+    model: &'a mut dyn Model<F>,
     history: &'a History,
     now: &'a mut Now,
 }
 
 impl<'a, F: Scalar> Context<'a, F> {
-    pub(in crate::train) fn new(
-        model: &'a mut Sequential<F>,
-        history: &'a History,
-        now: &'a mut Now,
-    ) -> Self {
+    pub(in crate::train) fn new(model: &'a mut dyn Model<F>, history: &'a History, now: &'a mut Now) -> Self {
         Self { model, history, now }
     }
 
@@ -80,14 +76,14 @@ impl<'a, F: Scalar> Context<'a, F> {
     ///
     /// At the end of an epoch and of training it contains the averages of the weights, if the trainer
     /// [averages](crate::train::Trainer::average) them.
-    pub fn model(&self) -> &Sequential<F> {
+    pub fn model(&self) -> &dyn Model<F> {
         self.model
     }
 
     /// Returns the model by `&mut`, to freeze a layer or to change a parameter.
     ///
     /// Visiting the parameters borrows the context: call [`log`](Self::log) afterwards.
-    pub fn model_mut(&mut self) -> &mut Sequential<F> {
+    pub fn model_mut(&mut self) -> &mut dyn Model<F> {
         self.model
     }
 

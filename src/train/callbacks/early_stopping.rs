@@ -4,7 +4,7 @@ use super::{Callback, Context};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::Monitor;
-use crate::nn::{Layer, Sequential};
+use crate::nn::Model;
 use crate::state::{Kind, State};
 use crate::tensor::{Tensor, copy, slice};
 use std::any::Any;
@@ -159,12 +159,12 @@ impl<F: Scalar> Callback<F> for EarlyStopping {
         Some(state.nested("snapshot", arrays))
     }
 
-    fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, model: &dyn Model<F>) -> Result<()> {
         let (best, waited) = (state.take_list("best")?, state.take_integer("waited")?);
         let (mut arrays, mut snapshot) = (state.take_nested("snapshot")?, Vec::new());
         let mut result = Ok(());
         if !best.is_empty() {
-            model.visit_params(&mut |name, param| match arrays.take_array(name) {
+            model.each_param(&mut |name, param| match arrays.take_array(name) {
                 Ok(array) if array.shape() == param.shape() => snapshot.push((name.to_owned(), array)),
                 Ok(array) => {
                     let expected = format!("{:?}", param.shape());
@@ -190,16 +190,16 @@ struct Snapshot<F: Scalar>(Vec<(String, Tensor<F>)>);
 
 impl<F: Scalar> Snapshot<F> {
     /// Copies all parameters and buffers: as many bytes as the model.
-    fn of(model: &Sequential<F>) -> Self {
+    fn of(model: &dyn Model<F>) -> Self {
         let mut values = Vec::new();
-        model.visit_params(&mut |name, param| values.push((name.to_owned(), copy(param.value()))));
+        model.each_param(&mut |name, param| values.push((name.to_owned(), copy(param.value()))));
         Self(values)
     }
 
     /// Restores the numbers. A parameter whose size has changed since is left as it is.
-    fn restore(&self, model: &mut Sequential<F>) {
+    fn restore(&self, model: &mut dyn Model<F>) {
         let mut values = self.0.iter();
-        model.visit_params_mut(&mut |_, param| {
+        model.each_param_mut(&mut |_, param| {
             if let Some((_, value)) = values.next().filter(|(_, value)| value.len() == param.len()) {
                 param.as_slice_mut().copy_from_slice(slice(value));
             }

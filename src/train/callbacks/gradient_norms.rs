@@ -4,7 +4,7 @@ use super::{Callback, Context};
 use crate::error::Result;
 use crate::gradient_trace::GradientTrace;
 use crate::kernels::Scalar;
-use crate::nn::{Layer, Sequential};
+use crate::nn::Model;
 use crate::optim::merge_rows;
 use crate::param::Gradient;
 use crate::shown::count;
@@ -64,7 +64,7 @@ impl<F: Scalar> Callback<F> for GradientNorms {
             return Ok(());
         }
         let mut squares: Vec<(String, f64)> = Vec::new();
-        context.model_mut().visit_params_mut(&mut |name, param| {
+        context.model_mut().each_param_mut(&mut |name, param| {
             let sum = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => F::sum_squares(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
@@ -97,7 +97,7 @@ impl<F: Scalar> Callback<F> for GradientNorms {
         Some(State::new().integers("steps", trace.steps.iter().copied()).nested("norms", norms))
     }
 
-    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, _: &dyn Model<F>) -> Result<()> {
         let (steps, mut norms) = (state.take_integers("steps")?, state.take_nested("norms")?);
         let names: Vec<String> = norms.names().map(str::to_owned).collect();
         let mut layers = Vec::with_capacity(names.len());

@@ -5,7 +5,7 @@ use crate::disk::{make_folder, regular, write_bytes};
 use crate::error::{Error, Result};
 use crate::history::Epoch;
 use crate::kernels::Scalar;
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::state::{Kind, State};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -85,7 +85,7 @@ impl<F: Scalar> Callback<F> for CsvLog {
         Some(self.lines.state())
     }
 
-    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, _: &dyn Model<F>) -> Result<()> {
         self.lines.load_state(state).map_err(|error| error.at("csv log"))
     }
 }
@@ -148,7 +148,7 @@ impl<F: Scalar> Callback<F> for JsonLines {
         Some(self.lines.state())
     }
 
-    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, _: &dyn Model<F>) -> Result<()> {
         self.lines.load_state(state).map_err(|error| error.at("json lines"))
     }
 }

@@ -36,7 +36,7 @@ pub use tensorboard::TensorBoard;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::monitor::Monitor;
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::shown::type_name;
 use crate::state::{Kind, State};
 
@@ -234,7 +234,7 @@ pub trait Callback<F: Scalar = f32>: Send {
     ///     fn state(&self) -> Option<State> {
     ///         Some(State::new().number("worst", self.0))
     ///     }
-    ///     fn load_state(&mut self, state: &mut State, _: &Sequential) -> Result<()> {
+    ///     fn load_state(&mut self, state: &mut State, _: &dyn Model) -> Result<()> {
     ///         self.0 = state.take_number("worst")?;
     ///         Ok(())
     ///     }
@@ -254,7 +254,7 @@ pub trait Callback<F: Scalar = f32>: Send {
     /// # Errors
     /// If the state belongs to another callback. The default always returns an error, as a callback without a state
     /// never gets one.
-    fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, model: &dyn Model<F>) -> Result<()> {
         let _ = (state, model);
         Err(Error::custom("this callback cannot load a state").help("Write `load_state` beside `state`."))
     }
@@ -300,7 +300,7 @@ impl<F: Scalar, C: Callback<F> + ?Sized> Callback<F> for Box<C> {
         (**self).state()
     }
 
-    fn load_state(&mut self, state: &mut State<F>, model: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, model: &dyn Model<F>) -> Result<()> {
         (**self).load_state(state, model)
     }
 }

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::losses::Loss;
 use crate::monitor::Monitor;
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::shown::count;
 use crate::target::AsTarget;
 use run::{Job, bounds};
@@ -224,14 +224,15 @@ impl Search {
     /// # Errors
     /// If there are no trials, the data cannot be split into these folds, or every trial fails; in the last case the
     /// error is that of the first trial.
-    pub fn run<F, D, L>(
+    pub fn run<F, M, D, L>(
         &self,
         data: &D,
         folds: &impl Folds<F, D>,
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)> + Sync,
+        build: impl Fn(&Trial, u64) -> Result<(M, Trainer<L, F>)> + Sync,
     ) -> Result<SearchResults>
     where
         F: Scalar,
+        M: Model<F>,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
         L: Loss<F>,
@@ -259,14 +260,15 @@ impl Search {
     ///
     /// # Errors
     /// As [`run`](Search::run).
-    pub fn run_with_validation<F, D, V, L>(
+    pub fn run_with_validation<F, M, D, V, L>(
         &self,
         data: &D,
         validation: &V,
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)> + Sync,
+        build: impl Fn(&Trial, u64) -> Result<(M, Trainer<L, F>)> + Sync,
     ) -> Result<SearchResults>
     where
         F: Scalar,
+        M: Model<F>,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
         V: Dataset<F>,
@@ -277,13 +279,14 @@ impl Search {
     }
 
     /// Runs all trials on all parts, wave by wave.
-    fn search<F, T, V, L>(
+    fn search<F, M, T, V, L>(
         &self,
         parts: &[(T, V)],
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)> + Sync,
+        build: impl Fn(&Trial, u64) -> Result<(M, Trainer<L, F>)> + Sync,
     ) -> Result<SearchResults>
     where
         F: Scalar,
+        M: Model<F>,
         T: Dataset<F>,
         T::Target: AsTarget<L::Target>,
         V: Dataset<F>,
@@ -321,16 +324,17 @@ impl Search {
     }
 
     /// Runs one trial: its runs in order, up to the first that fails or is stopped.
-    fn attempt<F, T, V, L>(
+    fn attempt<F, M, T, V, L>(
         &self,
         number: usize,
         trial: &Trial,
         parts: &[(T, V)],
         bounds: &[Vec<f64>],
-        build: impl Fn(&Trial, u64) -> Result<(Sequential<F>, Trainer<L, F>)>,
+        build: impl Fn(&Trial, u64) -> Result<(M, Trainer<L, F>)>,
     ) -> Tried
     where
         F: Scalar,
+        M: Model<F>,
         T: Dataset<F>,
         T::Target: AsTarget<L::Target>,
         V: Dataset<F>,

@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::monitor::Monitor;
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::target::AsTarget;
 use crate::train::callbacks::{Callback, Context};
 use crate::train::{Evaluation, Progress, Trainer};
@@ -44,14 +44,15 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Trains and evaluates. Nothing is printed, because runs are parallel.
-    pub(super) fn run<F, T, V, L>(
+    pub(super) fn run<F, M, T, V, L>(
         self,
-        (mut model, trainer): (Sequential<F>, Trainer<L, F>),
+        (mut model, trainer): (M, Trainer<L, F>),
         train: &T,
         held_out: &V,
     ) -> Result<TrialRun>
     where
         F: Scalar,
+        M: Model<F>,
         T: Dataset<F>,
         T::Target: AsTarget<L::Target>,
         V: Dataset<F>,
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
     use crate::history::Epoch;
     use crate::monitor::Direction;
-    use crate::nn::Dense;
+    use crate::nn::{Dense, Sequential};
     use crate::train::callbacks::context::Now;
 
     #[test]

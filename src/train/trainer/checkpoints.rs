@@ -3,7 +3,7 @@
 use super::Trainer;
 use super::fit::Fit;
 use crate::error::{Error, Result};
-use crate::io::checkpoint::{Checkpoint, Position, Saved};
+use crate::io::checkpoint::{Checkpoint, Position, Saved, StoredModel};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::state::{Kind, State};
@@ -106,7 +106,7 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
             (None, Some(_)) => Some(Err(without_kind(c.name()))),
         });
         Ok(Checkpoint {
-            model: Cow::Borrowed(self.model),
+            model: StoredModel::Borrowed(self.model.as_infer()),
             optimizer: run.optimizer.state(self.model),
             settings: self.settings.of_run(self.data.len(), run.optimizer.batches_in_a_step()),
             position: Position { seconds: if within { self.seconds() } else { 0.0 }, ..run.position },

@@ -134,7 +134,7 @@ where
             self.call(Hook::Gradients)?;
         }
         self.run.optimizer.flush(self.model)?;
-        match self.model.first_non_finite_param() {
+        match self.model.non_finite_parameter() {
             Some(what) => Err(diverged(what, self.run.optimizer.steps())),
             None => Ok(()),
         }

@@ -9,7 +9,7 @@ use crate::infer;
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
-use crate::nn::Sequential;
+use crate::nn::Infer;
 use crate::target::AsTarget;
 use crate::tensor::recycle;
 use crate::train::compatibility::{
@@ -60,12 +60,13 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// # Errors
     /// If model and data do not fit each other, there are no data, or they cannot be read.
-    pub fn evaluate<D>(&mut self, model: &Sequential<F>, data: &D) -> Result<Evaluation>
+    pub fn evaluate<M, D>(&mut self, model: &M, data: &D) -> Result<Evaluation>
     where
+        M: Infer<F> + ?Sized,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
-        let loss = &self.settings.loss;
+        let (model, loss) = (model.as_infer(), &self.settings.loss);
         check_outputs(model, loss)
             .and_then(|()| check_targets(model, loss, data))
             .and_then(|()| measure(model, data, loss, &mut self.run.metrics))
@@ -77,7 +78,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 /// outputs and targets, which the caller has already made. Sums are computed on this thread, piece after piece. The
 /// gradient that a loss computes along with its value is recycled.
 pub(super) fn measure<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     data: &dyn Dataset<F, Target = T>,
     loss: &L,
     metrics: &mut [Box<dyn Metric<L::Target, F>>],

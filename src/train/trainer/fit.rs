@@ -10,7 +10,7 @@ use crate::io::checkpoint::Position;
 use crate::kernels::Scalar;
 use crate::kernels::platform::Instant;
 use crate::losses::Loss;
-use crate::nn::Sequential;
+use crate::nn::Model;
 use crate::state::State;
 use crate::target::AsTarget;
 use crate::tensor::Tensor;
@@ -91,11 +91,13 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// After an error in training, `on_train_end` of the callbacks has still been called, so early stopping has
     /// restored its best weights.
-    pub fn fit<D>(&mut self, model: &mut Sequential<F>, data: &D) -> Result<History>
+    pub fn fit<M, D>(&mut self, model: &mut M, data: &D) -> Result<History>
     where
+        M: Model<F> + ?Sized,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
+        let model = model.as_model();
         let result = match self.settings.validation_split {
             Some(share) => split_at(data, share).map_err(|error| error.at("validation_split")).and_then(
                 |(train, validation)| {
@@ -125,13 +127,9 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// # Errors
     /// As [`fit`](Trainer::fit); also if a validation split is set.
-    pub fn fit_with_validation<D, V>(
-        &mut self,
-        model: &mut Sequential<F>,
-        data: &D,
-        validation: &V,
-    ) -> Result<History>
+    pub fn fit_with_validation<M, D, V>(&mut self, model: &mut M, data: &D, validation: &V) -> Result<History>
     where
+        M: Model<F> + ?Sized,
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
         V: Dataset<F>,
@@ -143,7 +141,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
                 .help("Leave `validation_split` out, or call `fit`.")
                 .at("fit"));
         }
-        self.train(model, data, Some(validation as &dyn Dataset<F, Target = V::Target>))
+        self.train(model.as_model(), data, Some(validation as &dyn Dataset<F, Target = V::Target>))
             .map_err(|error| error.at("fit"))
     }
 
@@ -172,19 +170,19 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// a single sample where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)); or
     /// an input, a target or the loss is not finite. The step is then not taken, and its gradients are discarded.
     /// Parameters that a step has made infinite are detected by the next step; `fit` checks them after each epoch.
-    pub fn step(
+    pub fn step<M: Model<F> + ?Sized>(
         &mut self,
-        model: &mut Sequential<F>,
+        model: &mut M,
         input: Tensor<F>,
         target: &L::Target,
         weights: Option<&[F]>,
     ) -> Result<f64> {
-        let number = self.run.optimizer.steps() + 1;
+        let (model, number) = (model.as_model(), self.run.optimizer.steps() + 1);
         let check = || {
             check_trainable(model)?;
             check_training(model, &self.settings.loss)?;
             step::check_batch(model, &input)?;
-            self.settings.loss.check_target(model.output_shape(), target)
+            self.settings.loss.check_target(model.as_infer().output_shape(), target)
         };
         let at = |error: Error| error.at("step");
         check().map_err(at)?;
@@ -198,7 +196,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
                 &mut [],
             )?;
             if !loss.sum.is_finite() {
-                let what = model.first_non_finite_param().unwrap_or_else(|| "the loss".to_owned());
+                let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
                 return Err(diverged(what, number));
             }
             if loss.weight == 0.0 {
@@ -220,7 +218,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// again for each data set, each split of it, and each kind of validation.
     fn train<T, U>(
         &mut self,
-        model: &mut Sequential<F>,
+        model: &mut dyn Model<F>,
         data: &dyn Dataset<F, Target = T>,
         validation: Option<&dyn Dataset<F, Target = U>>,
     ) -> Result<History>
@@ -248,7 +246,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 
 /// A running call of `fit`, after its checks: its arguments, and the run that it continues.
 pub(super) struct Fit<'a, F: Scalar, L: Loss<F>, T, U> {
-    pub model: &'a mut Sequential<F>,
+    pub model: &'a mut dyn Model<F>,
     pub data: &'a dyn Dataset<F, Target = T>,
     pub validation: Option<&'a dyn Dataset<F, Target = U>>,
     pub settings: &'a Settings<L, F>,

@@ -8,8 +8,10 @@ use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::nn::{Layer, Sequential};
+use crate::nn::Infer;
+use crate::nn::predict::infer_one;
 use crate::target::AsTarget;
+use crate::tensor::owned;
 use std::ops::Range;
 
 /// The error for a number that is not finite in training.
@@ -30,14 +32,14 @@ pub(super) fn diverged(what: String, step: u64) -> Error {
 /// Reading again gives the same batch, because [`Dataset::read`] depends only on its arguments. Layers with random
 /// behaviour are traced in inference mode.
 pub(in crate::train) fn in_training<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
     data: &dyn Dataset<F, Target = T>,
     (indices, pass, step): (&[usize], Pass, u64),
 ) -> Result<Error> {
     let mut batch = Batch::default();
     data.read(indices, pass, &mut batch)?;
-    let what = match model.first_non_finite(batch.take_input())? {
+    let what = match model.find_non_finite(&mut [batch.take_input()])? {
         Some(what) => what,
         None => loss_of(sample_of_infinite_loss(model, loss, data, indices, pass)?),
     };
@@ -46,7 +48,7 @@ pub(in crate::train) fn in_training<F: Scalar, L: Loss<F>, T: AsTarget<L::Target
 
 /// The error for a loss that is not finite in an evaluation, although outputs and targets are.
 pub(super) fn in_evaluation<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
     data: &dyn Dataset<F, Target = T>,
     samples: Range<usize>,
@@ -65,7 +67,7 @@ fn loss_of(sample: Option<usize>) -> String {
 
 /// Returns the first of these samples whose loss is not finite when computed alone, in inference mode.
 fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
     data: &dyn Dataset<F, Target = T>,
     indices: &[usize],
@@ -76,7 +78,7 @@ fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Defau
     for &sample in indices {
         data.read(&[sample], pass, &mut batch)?;
         let input = batch.take_input();
-        let output = if activation.is_some() { model.forward_logits(input) } else { model.forward(input) }?;
+        let output = owned(infer_one(model, input.into(), activation.is_some())?);
         let expected = Expected { target: batch.target.as_target(), weights: batch.weights.as_deref() };
         if !step::loss(loss, activation, output, expected, 1.0)?.0.sum.is_finite() {
             return Ok(Some(sample));

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::io::checkpoint::{Checkpoint, Position, RunSettings, Saved, is_whole};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::nn::{Registry, Sequential};
+use crate::nn::{Infer, Model, Registry};
 use crate::state::{Kind, State};
 use crate::train::checkpoint_folder::{best_in, files};
 use crate::train::run::{ToResume, load_callbacks};
@@ -123,8 +123,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// A damaged file in a folder is skipped, and the file written before it is used. The result and the progress of
     /// `fit` list the skipped files. Other errors do not cause a file to be skipped.
-    pub fn resume(&mut self, model: &mut Sequential<F>, path: impl AsRef<Path>) -> Result<Resumed> {
-        let path = path.as_ref();
+    pub fn resume<M>(&mut self, model: &mut M, path: impl AsRef<Path>) -> Result<Resumed>
+    where
+        M: Model<F> + ?Sized,
+    {
+        let (model, path) = (model.as_model(), path.as_ref());
         let resumed = self.find_and_resume(model, path).and_then(|found| {
             found.ok_or_else(|| {
                 Error::data("the folder", "have a checkpoint", "none")
@@ -141,12 +144,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     ///
     /// # Errors
     /// As [`resume`](Trainer::resume).
-    pub fn resume_if_any(
-        &mut self,
-        model: &mut Sequential<F>,
-        path: impl AsRef<Path>,
-    ) -> Result<Option<Resumed>> {
-        let path = path.as_ref();
+    pub fn resume_if_any<M>(&mut self, model: &mut M, path: impl AsRef<Path>) -> Result<Option<Resumed>>
+    where
+        M: Model<F> + ?Sized,
+    {
+        let (model, path) = (model.as_model(), path.as_ref());
         if !path.exists() {
             return Ok(None);
         }
@@ -154,7 +156,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     }
 
     /// Resumes from the file itself, or from the newest undamaged file of the folder.
-    fn find_and_resume(&mut self, model: &mut Sequential<F>, path: &Path) -> Result<Option<Resumed>> {
+    fn find_and_resume(&mut self, model: &mut dyn Model<F>, path: &Path) -> Result<Option<Resumed>> {
         if !path.is_dir() {
             let checkpoint = self.load(path)?;
             return self.apply(model, path, checkpoint, Vec::new()).map(Some);
@@ -184,15 +186,15 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Applies a checkpoint completely or, on an error, not at all.
     fn apply(
         &mut self,
-        model: &mut Sequential<F>,
+        model: &mut dyn Model<F>,
         path: &Path,
         checkpoint: Checkpoint<'static, F>,
         passed_over: Vec<(PathBuf, Error)>,
     ) -> Result<Resumed> {
         let Checkpoint { model: saved, optimizer, settings, position, history, metrics, callbacks } =
             checkpoint;
-        let mut saved = saved.into_owned();
-        same_architecture(&saved, model)?;
+        let mut saved = saved.into_model()?;
+        same_architecture(&*saved, model)?;
         self.same_settings(&settings, None)?;
         let metric_names = metrics.iter().map(|(name, _)| name.clone()).collect();
         let metrics = self.try_metrics(&position, metrics)?;
@@ -201,8 +203,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let optimizer_before = run.optimizer.state(model);
         let before: Vec<Option<State<F>>> = run.callbacks.iter().map(|callback| callback.state()).collect();
         // The callbacks come last: one that had no state before cannot be put back.
-        run.optimizer.load_state(&mut saved, optimizer)?;
-        if let Err(error) = load_callbacks(&mut run.callbacks, &saved, &callbacks) {
+        run.optimizer.load_state(&mut *saved, optimizer)?;
+        if let Err(error) = load_callbacks(&mut run.callbacks, &*saved, &callbacks) {
             // What is put back are their own states, taken a moment ago.
             let _ = run.optimizer.load_state(model, optimizer_before);
             for (callback, before) in run.callbacks.iter_mut().zip(before) {
@@ -210,7 +212,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             }
             return Err(error);
         }
-        *model = saved;
+        model.replace_by(saved)?;
         run.history = history.into_owned();
         run.position = position;
         let (epochs, batches) = (run.history.epochs.len(), position.batches as usize);
@@ -331,7 +333,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 }
 
 /// Checks that the model of the file has the same architecture as `model`.
-fn same_architecture<F: Scalar>(saved: &Sequential<F>, model: &Sequential<F>) -> Result<()> {
+fn same_architecture<F: Scalar>(saved: &dyn Infer<F>, model: &dyn Infer<F>) -> Result<()> {
     let (saved, model) = (saved.outline(), model.outline());
     let nothing = || "nothing more".to_owned();
     let differ = (0..saved.len().max(model.len())).find(|&i| saved.get(i) != model.get(i));

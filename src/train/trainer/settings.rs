@@ -7,7 +7,7 @@ use crate::io::checkpoint::RunSettings;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::nn::{Layer, Registry, Sequential};
+use crate::nn::{Model, Registry};
 use crate::random::Random;
 use crate::target::AsTarget;
 use crate::train::callbacks::progress::Progress;
@@ -70,7 +70,7 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
     /// rate and the norm for clipping, and each step the update rule's hyperparameters.
     pub fn check<T: AsTarget<L::Target> + Default + Send>(
         &self,
-        model: &Sequential<F>,
+        model: &dyn Model<F>,
         data: &dyn Dataset<F, Target = T>,
         metrics: &mut [Box<dyn Metric<L::Target, F>>],
     ) -> Result<()> {
@@ -87,14 +87,14 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
     }
 
     /// Checks the batch size for this many samples, and the size of the last batch.
-    pub fn check_batch_size(&self, model: &Sequential<F>, samples: usize) -> Result<()> {
+    pub fn check_batch_size(&self, model: &dyn Model<F>, samples: usize) -> Result<()> {
         match self.batch_size {
             Some(size) if size == 0 || size > samples => {
                 let expected = format!("from 1 to {samples}, the number of training samples");
                 Err(Error::argument("the batch size", expected, size)
                     .help("Usual batches have 32 to 64 samples."))
             }
-            _ => model.check_batch_size(model.input_shape(), self.batch_size_for(samples)),
+            _ => model.check_samples(self.batch_size_for(samples)),
         }
     }
 

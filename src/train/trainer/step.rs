@@ -19,7 +19,7 @@ use crate::infer::{check_count, check_finite_input};
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
-use crate::nn::{Layer, OutputActivation, Sequential};
+use crate::nn::{Infer, Model, OutputActivation, vacant};
 use crate::optim::gathered;
 use crate::predictions::nan_sample;
 use crate::target::AsTarget;
@@ -82,16 +82,17 @@ use ndarray::Dimension;
 /// # Errors
 /// If model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
 /// samples, or only one where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)).
-pub fn accumulate<F: Scalar, L: Loss<F>>(
-    model: &mut Sequential<F>,
+pub fn accumulate<F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
+    model: &mut M,
     loss: &L,
     input: Tensor<F>,
     target: &L::Target,
     weights: Option<&[F]>,
 ) -> Result<LossSum> {
+    let model = model.as_model();
     check_training(model, loss)?;
     check_batch(model, &input)?;
-    loss.check_target(model.output_shape(), target)?;
+    loss.check_target(model.as_infer().output_shape(), target)?;
     forward_backward(model, loss, input, Expected { target, weights }, &mut [])
 }
 
@@ -115,7 +116,7 @@ impl<T: ?Sized, F> Copy for Expected<'_, T, F> {}
 ///
 /// Asking the layers requires all intermediate shapes, which is too expensive for every step; the usual layers need at
 /// most two samples.
-pub(in crate::train) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Tensor<F>) -> Result<()> {
+pub(in crate::train) fn check_batch<F: Scalar>(model: &dyn Model<F>, input: &Tensor<F>) -> Result<()> {
     let samples = input.shape().first();
     if samples == Some(&0) {
         return Err(
@@ -123,24 +124,24 @@ pub(in crate::train) fn check_batch<F: Scalar>(model: &Sequential<F>, input: &Te
         );
     }
     check_finite_input(input)?;
-    if samples == Some(&1) { model.check_batch_size(model.input_shape(), 1) } else { Ok(()) }
+    if samples == Some(&1) { model.check_samples(1) } else { Ok(()) }
 }
 
 /// Returns the activation that the model ends in, if this loss fuses it.
 ///
 /// Only softmax and the sigmoid can be skipped.
 pub(in crate::train) fn fused<F: Scalar, L: Loss<F>>(
-    model: &Sequential<F>,
+    model: &dyn Infer<F>,
     loss: &L,
 ) -> Option<OutputActivation> {
-    let activation = model.activation();
+    let activation = model.final_activation(0);
     (activation.can_be_fused() && activation == loss.fused_activation()).then_some(activation)
 }
 
 /// Checks the inputs and targets of a batch that was read from these positions, and calls [`forward_backward`]. Errors
 /// name samples by their positions.
 pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    model: &mut Sequential<F>,
+    model: &mut dyn Model<F>,
     loss: &L,
     batch: &mut Batch<F, T>,
     (data, indices): (&dyn Dataset<F, Target = T>, &[usize]),
@@ -165,7 +166,7 @@ pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> +
 /// The gradients of batches that no step has used yet are a mean over their samples. They are rescaled so that, with
 /// this batch, they become the mean over all samples.
 pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
-    model: &mut Sequential<F>,
+    model: &mut dyn Model<F>,
     loss: &L,
     input: Tensor<F>,
     expected: Expected<'_, L::Target, F>,
@@ -173,8 +174,9 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
 ) -> Result<LossSum> {
     let samples = input.shape().first().map_or(0, |&samples| samples as u64);
     let activation = fused(model, loss);
-    let (output, cache) =
-        if activation.is_some() { model.forward_train_logits(input)? } else { model.forward_train(input)? };
+    let mut outputs = [vacant()];
+    let cache = model.train(&mut [input], &[activation.is_some()], &mut outputs)?;
+    let [output] = outputs;
     if nan_sample(&output).is_some() {
         return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
     }
@@ -188,10 +190,10 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
         updated?;
         if before > 0 {
             let share = F::of(before as f64 / all as f64);
-            model.visit_params_mut(&mut |_, param| param.scale_gradient(share));
+            model.each_param_mut(&mut |_, param| param.scale_gradient(share));
         }
-        model.backward_params(cache, grad)?;
-        model.visit_params_mut(&mut |_, param| param.set_samples(all));
+        model.learn(cache, &mut [Some(grad)])?;
+        model.each_param_mut(&mut |_, param| param.set_samples(all));
     }
     Ok(value)
 }

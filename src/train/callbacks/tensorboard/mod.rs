@@ -8,7 +8,7 @@ use super::{Callback, Context};
 use crate::disk::make_folder;
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, platform};
-use crate::nn::{Layer, Sequential};
+use crate::nn::Model;
 use crate::optim::merge_rows;
 use crate::param::Gradient;
 use crate::state::{Kind, State};
@@ -176,7 +176,7 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         if !std::mem::take(&mut inner.first) || !is_due(inner.epoch, self.histograms) {
             return Ok(());
         }
-        context.model_mut().visit_params_mut(&mut |name, param| {
+        context.model_mut().each_param_mut(&mut |name, param| {
             let values = match param.both() {
                 Some((_, Gradient::Dense(gradient))) => wide(slice(gradient)),
                 Some((value, Gradient::Rows { ids, values })) => {
@@ -197,7 +197,7 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         let mut summary = std::mem::take(&mut inner.gradients);
         columns(epoch).for_each(|(name, value)| summary.scalar(name, value));
         if is_due(epoch.number, self.histograms) {
-            model.visit_params(&mut |name, param| {
+            model.each_param(&mut |name, param| {
                 summary.histogram(&format!("weights/{name}"), &wide(param.as_slice()));
             });
         }
@@ -226,7 +226,7 @@ impl<F: Scalar> Callback<F> for TensorBoard {
         Some(state.bytes("gradients", inner.gradients.as_bytes()))
     }
 
-    fn load_state(&mut self, state: &mut State<F>, _: &Sequential<F>) -> Result<()> {
+    fn load_state(&mut self, state: &mut State<F>, _: &dyn Model<F>) -> Result<()> {
         let (epoch, first) = (state.take_integer("epoch")?, state.take_flag("first")?);
         let gradients = state.take_bytes("gradients")?;
         let mut inner = self.lock();

@@ -1,0 +1,173 @@
+//! Reading models: [`load`] for any model, and the readers of [`Sequential`].
+
+use super::checkpoint;
+use super::container::{self, Content};
+use super::source::Source;
+use super::stored_model::StoredModel;
+use crate::codec::numbers;
+use crate::error::Result;
+use crate::kernels::Scalar;
+use crate::nn::{Model, Registry, Sequential};
+use std::io::Read;
+use std::path::Path;
+
+/// Reads a model of any type, with the crate's own layers, in `f32`.
+///
+/// From a checkpoint ([`Checkpoints`](crate::train::Checkpoints)) it reads the model and ignores the rest. Use
+/// [`Sequential::load`] if the model is to be taken apart: it returns the type itself.
+///
+/// ```
+/// use plywood::ndarray::Array2;
+/// use plywood::prelude::*;
+///
+/// let path = std::env::temp_dir().join("plywood-doc-load.plywood");
+/// let model = Sequential::builder([4]).layer(Dense::units(2)).layer(Softmax).build()?;
+/// model.save(&path)?;
+/// let mut loaded = plywood::load(&path)?;
+/// let x = Array2::ones((8, 4));
+/// assert_eq!(loaded.predict(&x)?, model.predict(&x)?);
+///
+/// let data = ArrayDataset::new(x, vec![1; 8])?; // and on with its training
+/// let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
+/// trainer.fit(&mut loaded, &data)?;
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`load_with`].
+pub fn load(path: impl AsRef<Path>) -> Result<Box<dyn Model>> {
+    load_with(path, &Registry::builtin())
+}
+
+/// Like [`load`], for layers of other crates and for any element type, which are those of the registry.
+///
+/// # Errors
+/// If the file cannot be read, is not a model, is damaged, has another version or element type, or contains a layer
+/// that the registry does not know.
+pub fn load_with<F: Scalar>(path: impl AsRef<Path>, registry: &Registry<F>) -> Result<Box<dyn Model<F>>> {
+    let path = path.as_ref();
+    let read = || read(&mut Source::open(path)?, registry);
+    read().map_err(|error| error.at(format!("load {}", path.display())))
+}
+
+/// Reads a model of any type from a file's bytes.
+fn read<F: Scalar>(source: &mut Source<impl Read>, registry: &Registry<F>) -> Result<Box<dyn Model<F>>> {
+    let wanted = (&[Content::Model, Content::Checkpoint][..], size_of::<F>(), F::NAME);
+    container::read(source, wanted, |content, body, numbers| match content {
+        Content::Model => {
+            let stored: StoredModel<'static, F> =
+                registry.decoding(|| numbers::read(body, numbers, "the model"))?;
+            stored.into_model()
+        }
+        Content::Checkpoint => checkpoint::decode(body, numbers, registry)?.model.into_model(),
+    })
+}
+
+impl Sequential<f32> {
+    /// Reads a model of the crate's own layers, in `f32`.
+    ///
+    /// It checks the head, decodes the layers and checks that their shapes fit each other. The numbers are not checked,
+    /// so a model with NaN loads. Nothing in the file is executed. From a checkpoint
+    /// ([`Checkpoints`](crate::train::Checkpoints)) it reads the model and ignores the rest.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Sequential::load("no/such/model.plywood").unwrap_err();
+    /// assert!(error.to_string().starts_with("load no/such/model.plywood: could not read no/such/model.plywood"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`](Sequential::load_with).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_of(path, &Registry::builtin())
+    }
+
+    /// Reads a model that may contain layers of other crates, in `f32`.
+    ///
+    /// PyTorch's counterpart is `torch.load(weights_only=True)` with `add_safe_globals`, Keras' is `custom_objects`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a model, is damaged, has another version or element type, or contains a layer
+    /// that the registry does not know.
+    pub fn load_with(path: impl AsRef<Path>, registry: &Registry<f32>) -> Result<Self> {
+        Self::load_of(path, registry)
+    }
+}
+
+impl<F: Scalar> Sequential<F> {
+    /// Like [`load_with`](Sequential::load_with), for any element type.
+    ///
+    /// ```no_run
+    /// use plywood::prelude::*;
+    ///
+    /// let reference = Sequential::<f64>::load_of("reference.plywood", &Registry::builtin())?;
+    /// println!("{reference}");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`](Sequential::load_with).
+    pub fn load_of(path: impl AsRef<Path>, registry: &Registry<F>) -> Result<Self> {
+        let path = path.as_ref();
+        let read = || Self::read(&mut Source::open(path)?, registry);
+        read().map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// Reads a model from any reader, to its end.
+    ///
+    /// The length is unknown until the end, so memory is allocated as bytes arrive. To limit it, pass
+    /// `reader.take(limit)`.
+    ///
+    /// # Errors
+    /// As [`load_with`](Sequential::load_with).
+    pub fn read_from(reader: impl Read, registry: &Registry<F>) -> Result<Self> {
+        Self::read(&mut Source::new(reader), registry).map_err(|error| error.at("load"))
+    }
+
+    fn read(source: &mut Source<impl Read>, registry: &Registry<F>) -> Result<Self> {
+        read(source, registry).and_then(Self::of_model)
+    }
+
+    /// Reads a model from the bytes of a file.
+    ///
+    /// The bytes may be a model of `f32` or of `f64`, so the call names the type:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).seed(1).layer(Dense::units(1)).build()?;
+    /// let again = Sequential::<f32>::from_bytes(&model.to_bytes()?, &Registry::builtin())?;
+    /// assert_eq!(again.to_bytes()?, model.to_bytes()?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Each fault has its own error text:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let registry = Registry::<f32>::builtin();
+    /// let bytes = Sequential::builder([2]).layer(Dense::units(1)).build()?.to_bytes()?;
+    /// let text = |bytes: &[u8]| Sequential::from_bytes(bytes, &registry).unwrap_err().to_string();
+    ///
+    /// assert!(text(b"\x89PNG").starts_with("the file's first bytes must be \"PLYWOOD\\n\", got"));
+    /// let mut newer = bytes.clone();
+    /// newer[8] = 6;
+    /// assert!(text(&newer).starts_with("the format's version must be 5, got 6. A newer version of Plywood"));
+    /// let wider = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build()?.to_bytes()?;
+    /// assert!(text(&wider).starts_with("the file's element type must be f32, got f64."));
+    /// assert!(text(&bytes[..bytes.len() - 1]).ends_with("The file is truncated; get it again, or save it again."));
+    /// let mut damaged = bytes.clone();
+    /// damaged[bytes.len() - 9] ^= 1;
+    /// assert!(text(&damaged).starts_with("the numbers must have the CRC-32"));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`](Sequential::load_with).
+    pub fn from_bytes(bytes: &[u8], registry: &Registry<F>) -> Result<Self> {
+        Self::read(&mut Source::of(bytes), registry)
+    }
+}

@@ -1,0 +1,257 @@
+//! The traits of whole models, to which everything that works with a model refers: the trainer, evaluation, files.
+//!
+//! | trait | what it has | implemented by |
+//! |---|---|---|
+//! | [`Infer`] | inputs, outputs, inference | every model |
+//! | [`Model`] | the two halves of a training step | models that can be trained |
+//! | [`Parameters`] | the parameters by name | every [`Layer`](super::Layer) and every [`Model`] |
+//!
+//! All three are object-safe: a trainer is compiled once, for `dyn Model`, and not again for each type of model. The
+//! methods that need generic arguments are in extension traits: [`Predict`](super::Predict) for arrays,
+//! [`Save`](crate::io::Save) and [`Weights`](crate::io::Weights) for files.
+//!
+//! A model has any number of inputs and outputs, so tensors are passed as slices. With one of each they are arrays on the
+//! stack, and a step allocates nothing for them.
+
+use super::output_activation::OutputActivation;
+use super::parameters::Parameters;
+use crate::error::Result;
+use crate::kernels::Scalar;
+use crate::nn::erased::CacheSlot;
+use crate::tensor::{CowTensor, Tensor};
+use ndarray::IxDyn;
+use std::fmt::{Debug, Display};
+
+/// An input or an output of a model: its name, and the shape of one sample.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).build()?;
+/// assert_eq!((model.inputs()[0].name(), model.inputs()[0].shape()), ("input", &[28, 28][..]));
+/// assert_eq!((model.outputs()[0].name(), model.outputs()[0].shape()), ("output", &[10][..]));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    name: String,
+    shape: Vec<usize>,
+}
+
+impl Port {
+    pub(in crate::nn) fn new(name: &str, shape: Vec<usize>) -> Self {
+        Self { name: name.to_owned(), shape }
+    }
+
+    /// Returns the name: "input" and "output" for a [`Sequential`](super::Sequential).
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the shape of one sample, without the batch axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+}
+
+/// Keeps other crates from implementing the traits of models, which may still change.
+pub(in crate::nn) mod sealed {
+    /// Implemented by the models of this crate.
+    pub trait Sealed {}
+}
+
+/// A model that makes predictions: what evaluation, a service and a saved file need of it.
+///
+/// It is implemented by [`Sequential`](super::Sequential); other crates cannot implement it yet. Its methods are what
+/// this crate calls; a program calls those of [`Predict`](super::Predict), which take arrays of any kind. `Display`
+/// prints the summary.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// /// Works with any model.
+/// fn classes(model: &dyn Infer) -> usize {
+///     model.outputs()[0].shape()[0]
+/// }
+/// let model = Sequential::builder([4]).layer(Dense::units(3)).layer(Softmax).build()?;
+/// assert_eq!(classes(&model), 3);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model of `{F}`",
+    label = "not a model",
+    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns"
+)]
+pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed {
+    /// Returns the inputs, in order.
+    fn inputs(&self) -> &[Port];
+
+    /// Returns the outputs, in order.
+    fn outputs(&self) -> &[Port];
+
+    /// Returns the activation at the end of an output, if [`infer`](Infer::infer) can leave it out; otherwise
+    /// [`OutputActivation::Unknown`].
+    fn final_activation(&self, output: usize) -> OutputActivation;
+
+    /// Returns what is known of the values of an output.
+    fn known_values(&self, output: usize) -> OutputActivation;
+
+    /// Runs inference on one batch. It takes the tensors out of `inputs` and puts the results into `outputs`.
+    ///
+    /// All slices have the length of [`inputs`](Infer::inputs) or [`outputs`](Infer::outputs). Where `logits` is true,
+    /// the output is returned without its [`final_activation`](Infer::final_activation).
+    ///
+    /// | | shape |
+    /// |---|---|
+    /// | `inputs` | `[batch, …]`, the same batch in all |
+    /// | `outputs` | anything before the call, `[batch, …]` after it |
+    ///
+    /// # Errors
+    /// If an input has another shape, or holds values that a layer cannot take.
+    fn infer<'a>(
+        &self,
+        inputs: &mut [CowTensor<'a, F>],
+        logits: &[bool],
+        outputs: &mut [CowTensor<'a, F>],
+    ) -> Result<()>;
+
+    /// Returns the first item that is not finite, in the order of computation: an input, a parameter, or the output of
+    /// a layer. It takes the tensors out of `inputs`.
+    ///
+    /// It runs inference, so what only training does (batch statistics, a mask) is not reproduced.
+    ///
+    /// # Errors
+    /// As [`infer`](Infer::infer).
+    fn find_non_finite(&self, inputs: &mut [Tensor<F>]) -> Result<Option<String>>;
+
+    /// Returns the text with which errors name the layer that an output comes from: "layer 2 (dense)".
+    fn output_place(&self, output: usize) -> String;
+
+    /// Returns the lines that describe the architecture: one for each input and each layer.
+    ///
+    /// Two models with equal lines have the same architecture up to hyperparameters.
+    fn outline(&self) -> Vec<String>;
+
+    /// Returns the kind of the model and its bytes, as they are in a file.
+    ///
+    /// # Errors
+    /// If a layer cannot be serialized.
+    fn encode(&self) -> Result<(&'static str, Vec<u8>)>;
+
+    /// Returns the model as a trait object.
+    fn as_infer(&self) -> &dyn Infer<F>;
+}
+
+/// A model that can be trained: what [`Trainer`](crate::train::Trainer), callbacks and checkpoints need of it.
+///
+/// It is implemented by [`Sequential`](super::Sequential) and by `Box<dyn Model>`, which [`load`](crate::load) returns;
+/// other crates cannot implement it yet.
+///
+/// ```
+/// use plywood::ndarray::Array2;
+/// use plywood::prelude::*;
+///
+/// /// Trains any model for one epoch.
+/// fn train(model: &mut dyn Model, data: &impl Dataset<Target = Vec<usize>>) -> Result<f64> {
+///     let mut trainer = Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent);
+///     Ok(trainer.fit(model, data)?.last("loss").unwrap_or(f64::NAN))
+/// }
+/// let data = ArrayDataset::new(Array2::<f32>::ones((8, 2)), vec![1; 8])?;
+/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+/// assert!(train(&mut model, &data)? > 0.0);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model of `{F}`",
+    label = "not a model",
+    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns"
+)]
+pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
+    /// Runs the forward half of a training step on one batch, with the arguments of [`Infer::infer`]. Returns the
+    /// cache for [`learn`](Model::learn).
+    ///
+    /// # Errors
+    /// As [`Infer::infer`].
+    fn train(
+        &mut self,
+        inputs: &mut [Tensor<F>],
+        logits: &[bool],
+        outputs: &mut [Tensor<F>],
+    ) -> Result<ModelCache>;
+
+    /// Runs the backward half: adds to the gradients of the parameters, given those at the outputs, which it takes. An
+    /// output without a gradient has no part in the loss.
+    ///
+    /// # Errors
+    /// If the cache is that of another model, or a gradient has another shape than its output.
+    fn learn(&mut self, cache: ModelCache, gradients: &mut [Option<Tensor<F>>]) -> Result<()>;
+
+    /// [`Infer::known_values`] in training, where dropout and noise may change them.
+    fn known_values_in_training(&self, output: usize) -> OutputActivation;
+
+    /// Checks that the model can be trained in batches of `samples` samples: see
+    /// [`Layer::check_batch_size`](super::Layer::check_batch_size).
+    ///
+    /// # Errors
+    /// When a layer cannot learn from such a batch.
+    fn check_samples(&self, samples: usize) -> Result<()>;
+
+    /// Returns the first parameter or buffer that is not finite: "the parameter weight of layer 0 (dense)".
+    fn non_finite_parameter(&self) -> Option<String>;
+
+    /// Returns the model as a trait object.
+    fn as_model(&mut self) -> &mut dyn Model<F>;
+
+    /// Returns a copy.
+    fn boxed(&self) -> Box<dyn Model<F>>;
+
+    /// Replaces the model by another of the same type.
+    ///
+    /// # Errors
+    /// If the other is of another type.
+    fn replace_by(&mut self, other: Box<dyn Model<F>>) -> Result<()>;
+
+    /// Returns the model as its own type.
+    #[doc(hidden)]
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
+}
+
+/// What a model keeps of [`Model::train`] for [`Model::learn`]: the caches of its layers.
+///
+/// It is also the cache of a [`Sequential`](super::Sequential) as a layer. Pass it to the same model, once. The cache of
+/// another model is refused if the layers differ; that of a model with the same layers is not detected.
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let mut model = Sequential::builder([2]).layer(Dense::units(2)).build()?;
+/// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
+/// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
+/// let error = other.backward(cache, y).unwrap_err().to_string();
+/// assert!(error.starts_with("the cache must be that of this model's `forward_train`, got another model's."));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ModelCache {
+    /// Empty from index `ran` on.
+    pub(in crate::nn) slots: Vec<CacheSlot>,
+    /// How many layers ran: all, or all but the last if that is an activation left out.
+    pub(in crate::nn) ran: usize,
+}
+
+impl<F: Scalar> dyn Infer<F> + '_ {
+    /// The shape of the input of a model that has one.
+    pub(crate) fn input_shape(&self) -> &[usize] {
+        self.inputs().first().map_or(&[], Port::shape)
+    }
+
+    /// The shape of the output of a model that has one.
+    pub(crate) fn output_shape(&self) -> &[usize] {
+        self.outputs().first().map_or(&[], Port::shape)
+    }
+}
+
+/// A tensor in the place of one that was taken out of a slice. It has no values and allocates nothing.
+pub(crate) fn vacant<F: Scalar>() -> Tensor<F> {
+    Tensor::zeros(IxDyn(&[0]))
+}

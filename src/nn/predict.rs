@@ -1,0 +1,339 @@
+//! [`Predict`]: predictions of a model, for arrays of any size and with several threads.
+
+use super::model::{Infer, vacant};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::{Scalar, threads};
+use crate::nn::{OutputActivation, Outputs, batch_error, window};
+use crate::predictions;
+use crate::predictions::Thresholds;
+use crate::target::CLEAN;
+use crate::tensor::{CowTensor, Tensor, owned, recycle};
+use crate::threads::try_each;
+use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
+
+/// How many samples a thread runs through the layers at once: this bounds memory, whatever the size of the input.
+///
+/// It is a multiple of the row counts of all kernels, large enough to keep them busy, and small enough that a piece of
+/// 784 pixels per sample, 0.45 MB in `f32`, is still in a core's cache when the first layer reads it.
+const PIECE: usize = 144;
+
+/// The predictions of a model for arrays. Every [`Infer`] has these methods.
+///
+/// They are apart from [`Infer`] because they take arrays of any kind, and a trait with such methods has no trait objects.
+pub trait Predict<F: Scalar = f32>: Infer<F> {
+    /// Returns the predictions for a batch, `[batch, …]`, from an array or a view in any memory layout.
+    ///
+    /// The batch is processed in pieces, so memory is bounded; a sample's prediction is bit-identical in any batch.
+    ///
+    /// | | shape |
+    /// |---|---|
+    /// | `input` | `[batch, …]`, the model's input shape after the batch axis |
+    /// | result | `[batch, …]`, the model's output shape after the batch axis |
+    ///
+    /// Each thread ([`set_threads`](crate::set_threads)) processes pieces of 144 samples, so activations inside the
+    /// model take memory for 144 samples per thread. The final activation is applied: a model that ends in softmax
+    /// returns probabilities. An empty batch gives an empty result.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, Axis, s};
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).seed(1).layer(Dense::units(4)).layer(Softmax).build()?;
+    /// let x = Array2::from_shape_fn((1000, 3), |(i, j)| (i as f32 * 0.01).sin() + j as f32);
+    /// let all = model.predict(&x)?;
+    /// let some = model.predict(&x.slice(s![300..303, ..]))?; // a view
+    /// assert_eq!(some.index_axis(Axis(0), 1), all.index_axis(Axis(0), 301)); // to the bit
+    ///
+    /// let error = model.predict(&x.row(0)).unwrap_err().to_string();
+    /// assert!(error.starts_with("predict: the input must have shape [batch, 3], got [3]."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the input's shape is not `[batch, …]` with the model's input shape after the batch axis, or the input holds
+    /// values that a layer cannot take.
+    fn predict<S: Data<Elem = F>, D: Dimension>(&self, input: &ArrayBase<S, D>) -> Result<Tensor<F>> {
+        let model = self.as_infer();
+        check_input(model, input.shape()).map_err(|error| error.at("predict"))?;
+        let sample = model.output_shape();
+        let mut shape = IxDyn::zeros(1 + sample.len());
+        shape[0] = input.shape().first().copied().unwrap_or(0);
+        shape.slice_mut()[1..].copy_from_slice(sample);
+        window::numbers("the predictions", shape.slice()).map_err(|error| error.at("predict"))?;
+        let mut output = Tensor::zeros(shape);
+        self.predict_into(input, &mut output)?;
+        Ok(output)
+    }
+
+    /// [`predict`](Predict::predict) into an existing array. After the first calls it allocates nothing, so a
+    /// service can answer requests without the allocator.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, Array3};
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+    /// let (mut image, mut probabilities) = (Array3::<f32>::zeros((1, 28, 28)), Array2::zeros((1, 10)));
+    /// for brightness in [0.0, 0.5, 1.0] {
+    ///     image.fill(brightness); // the next request
+    ///     model.predict_into(&image, &mut probabilities)?;
+    ///     assert!((probabilities.sum() - 1.0).abs() < 1e-6);
+    /// }
+    ///
+    /// let error = model.predict_into(&image, &mut Array2::zeros((1, 9))).unwrap_err().to_string();
+    /// assert!(error.starts_with("predict: the array for the output must have shape [1, 10], got [1, 9]."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Input and output may have any memory layout; row-major is the fastest. Custom layers allocate nothing either if
+    /// they take their outputs from [`scratch`](crate::scratch) and hand inputs to [`recycle`](crate::recycle). If
+    /// several threads call it, each has its own buffers.
+    ///
+    /// # Errors
+    /// As [`predict`](Predict::predict), and when the output is not `[batch, …]` with the model's output shape.
+    /// After an error the output may hold some of the predictions.
+    fn predict_into<S: Data<Elem = F>, D: Dimension, T: DataMut<Elem = F>, E: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+        output: &mut ArrayBase<T, E>,
+    ) -> Result<()> {
+        predict_view(self.as_infer(), input.view().into_dyn(), output.view_mut().into_dyn())
+            .map_err(|error| error.at("predict"))
+    }
+
+    /// Returns the most probable class of each sample: the index of the largest prediction; ties go to the lowest
+    /// index.
+    ///
+    /// With a single output, the class is 1 if the output is above a threshold that depends on the model's final
+    /// function: 0.5 for [`Sigmoid`](crate::nn::Sigmoid), 0 for a linear layer, whose output is a logit. Several
+    /// sigmoids are independent yes-or-no answers and not classes: use [`predict_labels`](Predict::predict_labels)
+    /// for them.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// struct Given;
+    /// impl LayerSpec for Given {
+    ///     type Layer = Dense;
+    ///     fn build(self, _: &[usize], _: &Random) -> Result<Dense> {
+    ///         Dense::from_weights(Array2::eye(3), Some(arr1(&[0.0, 0.0, 1.0])))
+    ///     }
+    /// }
+    ///
+    /// let model = Sequential::builder([3]).layer(Given).layer(Softmax).build()?;
+    /// assert_eq!(model.predict_classes(&arr2(&[[5.0, 0.0, 0.0], [0.0, 0.5, 0.0]]))?, [0, 2]);
+    ///
+    /// let several = Sequential::builder([3]).layer(Given).layer(Sigmoid).build()?;
+    /// assert_eq!(
+    ///     several.predict_classes(&arr2(&[[5.0, 0.0, 0.0]])).unwrap_err().to_string(),
+    ///     "predict: the outputs of the model must be for classes that exclude each other, got 3 \
+    ///      independent probabilities. Use `predict_labels`; for the position of the largest, apply `argmax_rows` to \
+    ///      the result of `predict`."
+    /// );
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`predict`](Predict::predict); when the outputs are several independent probabilities, or a single one for
+    /// which the last layer implies no threshold; and when a prediction is NaN (the error names the sample and the
+    /// layer where it begins).
+    fn predict_classes<S: Data<Elem = F>, D: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+    ) -> Result<Vec<usize>> {
+        let at = |error: Error| error.at("predict");
+        let threshold = class_threshold(self.as_infer()).map_err(at)?;
+        if let (Outputs::Probabilities, units @ 2..) = meaning(self.as_infer()) {
+            let found = format!("{units} independent probabilities");
+            let error =
+                Error::data("the outputs of the model", "be for classes that exclude each other", found);
+            return Err(at(
+                error.help("Use `predict_labels`; for the position of the largest, apply `argmax_rows` to the result of `predict`.")
+            ));
+        }
+        Ok(predictions::classes(&predict_numbers(self, input)?, threshold))
+    }
+
+    /// Returns the labels of each sample, `[batch, labels]`: true if the output is above its threshold. Give one
+    /// threshold for all outputs or one for each.
+    ///
+    /// For models whose outputs, one or several, are independent answers. 0.5 is usual after
+    /// [`Sigmoid`](crate::nn::Sigmoid), and 0 is equivalent for logits.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).layer(Sigmoid).build()?;
+    /// let x = arr2(&[[2.0f32, -1.0, 0.0], [-2.0, 1.0, 3.0]]);
+    /// assert_eq!(model.predict_labels(&x, 0.5)?, arr2(&[[true, false, false], [false, true, true]]));
+    /// assert_eq!(model.predict_labels(&x, [0.9, 0.5, 0.2])?, arr2(&[[false, false, true], [false, true, true]]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`predict`](Predict::predict); when the output is not `[labels]` or comes from softmax, when the number of
+    /// thresholds is not that of the labels, or a threshold after a sigmoid is not between 0 and 1; and when a
+    /// prediction is NaN (the error names the sample and the layer where it begins).
+    fn predict_labels<S: Data<Elem = F>, D: Dimension>(
+        &self,
+        input: &ArrayBase<S, D>,
+        thresholds: impl Into<Thresholds>,
+    ) -> Result<Array2<bool>> {
+        let at = |error: Error| error.at("predict");
+        let thresholds = thresholds.into();
+        let labels = label_count(self.as_infer(), &thresholds).map_err(at)?;
+        let predictions = predict_numbers(self, input)?;
+        let above = predictions::labels(&predictions, &thresholds);
+        let samples = predictions.len_of(Axis(0));
+        Array2::from_shape_vec((samples, labels), above).map_err(|error| at(Error::custom(error)))
+    }
+}
+
+impl<F: Scalar, M: Infer<F> + ?Sized> Predict<F> for M {}
+
+/// Returns the number of independent labels that the model predicts; checks the thresholds.
+pub(crate) fn label_count<F: Scalar>(model: &dyn Infer<F>, thresholds: &Thresholds) -> Result<usize> {
+    let [labels] = *model.output_shape() else {
+        return Err(Error::shape("the output", "[labels]", model.output_shape())
+            .help("Put Flatten before the last layer, or compare what `predict` gives."));
+    };
+    thresholds.check(labels)?;
+    match model.known_values(0) {
+        OutputActivation::Softmax | OutputActivation::LogSoftmax => {
+            let expected = "be independent answers";
+            Err(Error::data("the outputs of the model", expected, "those of softmax").help(
+                "For several labels per sample end the model in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
+                 that exclude each other use `predict_classes` and `classification_report`.",
+            ))
+        }
+        OutputActivation::Sigmoid | OutputActivation::UnitInterval => {
+            thresholds.check_probabilities(labels).map(|()| labels)
+        }
+        _ => Ok(labels),
+    }
+}
+
+/// [`predict`](Predict::predict) that fails if a prediction is NaN, since no decision can be made from it.
+fn predict_numbers<F: Scalar, M: Predict<F> + ?Sized, S: Data<Elem = F>, D: Dimension>(
+    model: &M,
+    input: &ArrayBase<S, D>,
+) -> Result<Tensor<F>> {
+    let predictions = model.predict(input)?;
+    let Some(sample) = predictions::nan_sample(&predictions) else { return Ok(predictions) };
+    let one = input.view().into_dyn();
+    let one = one.slice_axis(Axis(0), Slice::from(sample..sample + 1)).to_owned();
+    Err(unusable(model.as_infer(), one, sample).at("predict"))
+}
+
+/// Returns the meaning of the outputs, from the model's final function, and the number of values in a row of them.
+pub(crate) fn meaning<F: Scalar>(model: &dyn Infer<F>) -> (Outputs, usize) {
+    let units = model.output_shape().last().copied().unwrap_or(1);
+    (Outputs::of(model.known_values(0), units), units)
+}
+
+/// Returns the threshold above which a single output means class 1; with several outputs the largest counts and it
+/// is not used.
+pub(crate) fn class_threshold<F: Scalar>(model: &dyn Infer<F>) -> Result<f64> {
+    if model.output_shape().is_empty() {
+        return Err(Error::shape("the output", "[classes]", model.output_shape())
+            .help("A classifier ends in one output for each class, or in a sigmoid's single one for two."));
+    }
+    let activation = model.known_values(0);
+    match meaning(model) {
+        (_, 1) if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) => {
+            let found = "that of softmax, which is always 1";
+            Err(Error::data("the single output of the model", "distinguish two classes", found)
+                .help("End the model in Sigmoid, or in two outputs and Softmax."))
+        }
+        (outputs, 1) => outputs.threshold().ok_or_else(|| {
+            let found = "that of another function";
+            Error::data("the single output of the model", "be that of Sigmoid or of a linear layer", found)
+                .help("Use `predict_labels` with the threshold above which the output means class 1.")
+        }),
+        _ => Ok(0.5),
+    }
+}
+
+/// Distributes the samples among the threads. If several fail, the error of the first samples is returned.
+fn predict_view<F: Scalar>(
+    model: &dyn Infer<F>,
+    input: ArrayViewD<'_, F>,
+    mut output: ArrayViewMutD<'_, F>,
+) -> Result<()> {
+    check_input(model, input.shape())?;
+    let sample = model.output_shape();
+    let batch = input.len_of(Axis(0));
+    if output.ndim() != sample.len() + 1 || output.len_of(Axis(0)) != batch || output.shape()[1..] != *sample
+    {
+        let expected: Vec<usize> = [batch].into_iter().chain(sample.iter().copied()).collect();
+        return Err(Error::shape("the array for the output", format!("{expected:?}"), output.shape())
+            .help("Give it one row for each sample, of the model's output shape."));
+    }
+    let share = threads::share(batch, PIECE, threads::long_parts(batch.div_ceil(PIECE)));
+    if share >= batch {
+        return predict_share(model, input, output);
+    }
+    let shares = output.axis_chunks_iter_mut(Axis(0), share).zip(input.axis_chunks_iter(Axis(0), share));
+    try_each(shares, |(output, input)| predict_share(model, input, output))
+}
+
+/// Processes a thread's samples piece by piece. The first layer gets a view of the caller's array, and copies its
+/// piece if it would change it.
+fn predict_share<F: Scalar>(
+    model: &dyn Infer<F>,
+    input: ArrayViewD<'_, F>,
+    mut output: ArrayViewMutD<'_, F>,
+) -> Result<()> {
+    for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
+        let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));
+        let x = CowTensor::from(input.slice_axis(Axis(0), piece));
+        let (y, mut place) = (infer_one(model, x, false)?, output.slice_axis_mut(Axis(0), piece));
+        if y.shape() != place.shape() {
+            return Err(Error::shape("the output", format!("{:?}", place.shape()), y.shape())
+                .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
+        }
+        match (place.as_slice_mut(), y.as_slice()) {
+            (Some(values), Some(y)) => values.copy_from_slice(y),
+            _ => place.assign(&y),
+        }
+        recycle(owned(y));
+    }
+    Ok(())
+}
+
+/// Checks that a batch has the shape that the model takes, before anything is allocated for the result.
+fn check_input<F: Scalar>(model: &dyn Infer<F>, found: &[usize]) -> Result<()> {
+    match found {
+        [_, sample @ ..] if sample == model.input_shape() => Ok(()),
+        _ => Err(batch_error(found, model.input_shape())),
+    }
+}
+
+/// Runs a model of one input and one output, to its output or to the logits.
+pub(crate) fn infer_one<'a, F: Scalar>(
+    model: &dyn Infer<F>,
+    input: CowTensor<'a, F>,
+    logits: bool,
+) -> Result<CowTensor<'a, F>> {
+    let mut output = [CowTensor::from(vacant())];
+    model.infer(&mut [input], &[logits], &mut output)?;
+    let [output] = output;
+    Ok(output)
+}
+
+/// Returns the error for a sample without a usable output, with the first non-finite item on the way to it; `input`
+/// holds only that sample.
+pub(crate) fn unusable<F: Scalar>(model: &dyn Infer<F>, input: Tensor<F>, sample: usize) -> Error {
+    let what = match model.find_non_finite(&mut [input]).ok().flatten() {
+        Some(what) if what == "the input" => {
+            let what = format!("{what} of sample {sample}");
+            return Error::new(ErrorKind::NonFinite { what, step: None }).help(CLEAN);
+        }
+        found => found.unwrap_or_else(|| "the output".to_owned()),
+    };
+    Error::new(ErrorKind::NonFinite { what, step: None })
+        .help("Check how the model was trained: the learning rate, clipping, the scale of the inputs.")
+        .at(format!("sample {sample}"))
+}

@@ -1,0 +1,184 @@
+//! Models behind the traits `Infer` and `Model`: the same results to the bit as a `Sequential` by its own type.
+
+use crate::folder::Folder;
+use plywood::ndarray::{Array2, ArrayD};
+use plywood::prelude::*;
+use plywood::train::{Checkpoints, cross_validate};
+
+fn network() -> Sequential {
+    Sequential::builder([6])
+        .seed(3)
+        .layer(Dense::units(8))
+        .layer(BatchNorm::new())
+        .layer(ReLU)
+        .layer(Dropout::rate(0.2))
+        .layer(Dense::units(3))
+        .layer(Softmax)
+        .build()
+        .unwrap()
+}
+
+fn inputs() -> Array2<f32> {
+    Array2::from_shape_fn((40, 6), |(i, j)| ((i * 7 + j * 5) as f32 * 0.7).sin())
+}
+
+fn data() -> ArrayDataset<f32, Vec<usize>> {
+    ArrayDataset::new(inputs(), (0..40).map(|i| i % 3).collect::<Vec<_>>()).unwrap()
+}
+
+fn trainer() -> Trainer<CrossEntropy> {
+    Trainer::new(CrossEntropy::default(), Adam::default())
+        .epochs(3)
+        .batch_size(7)
+        .metric(Accuracy::default())
+        .validation_split(0.25)
+        .progress(Progress::Silent)
+}
+
+fn bits(tensor: &ArrayD<f32>) -> Vec<u32> {
+    tensor.iter().map(|x| x.to_bits()).collect()
+}
+
+/// A model as a type, as a trait object, and boxed, trained and asked alike.
+#[test]
+fn a_trait_object_and_a_box_have_the_bits_of_the_type() {
+    let mut typed = network();
+    let history = trainer().fit(&mut typed, &data()).unwrap();
+    let expected = (history.get("val_loss"), typed.to_bytes().unwrap());
+
+    let mut concrete = network();
+    let object: &mut dyn Model = &mut concrete;
+    let history = trainer().fit(object, &data()).unwrap();
+    assert_eq!((history.get("val_loss"), object.to_bytes().unwrap()), expected);
+
+    let mut boxed: Box<dyn Model> = network().boxed();
+    let history = trainer().fit(&mut boxed, &data()).unwrap();
+    assert_eq!((history.get("val_loss"), boxed.to_bytes().unwrap()), expected);
+
+    assert_eq!(bits(&boxed.predict(&inputs()).unwrap()), bits(&typed.predict(&inputs()).unwrap()));
+    assert_eq!(boxed.predict_classes(&inputs()).unwrap(), typed.predict_classes(&inputs()).unwrap());
+    assert_eq!(boxed.to_string(), typed.to_string());
+    let mut evaluator = trainer();
+    let own = evaluator.evaluate(&typed, &data()).unwrap();
+    assert_eq!(evaluator.evaluate(&boxed, &data()).unwrap(), own);
+    assert_eq!(evaluator.evaluate(object.as_infer(), &data()).unwrap(), own);
+    let report = evaluate::classification_report(&typed, &data()).unwrap();
+    assert_eq!(evaluate::classification_report(object.as_infer(), &data()).unwrap(), report);
+    let curve = |trainer: &mut Trainer<CrossEntropy>, model: &dyn Model| {
+        trainer.find_learning_rate(model, &data(), 1e-4, 0.1, 12).unwrap().losses
+    };
+    assert_eq!(curve(&mut trainer(), &*boxed), curve(&mut trainer(), &typed));
+    assert_eq!(boxed.to_bytes().unwrap(), expected.1, "the search for a learning rate trains a copy");
+}
+
+/// A run that began with a `Sequential` is continued by a boxed model, and the other way round.
+#[test]
+fn a_boxed_model_resumes_a_run() {
+    let folder = Folder::new("models");
+    let mut unbroken = network();
+    trainer().epochs(5).fit(&mut unbroken, &data()).unwrap();
+
+    let mut first: Box<dyn Model> = network().boxed();
+    trainer().epochs(2).checkpoints(Checkpoints::in_folder(&folder.0)).fit(&mut first, &data()).unwrap();
+    for boxed in [false, true] {
+        let mut second = trainer().epochs(5);
+        let bytes = if boxed {
+            let mut model: Box<dyn Model> = network().boxed();
+            second.resume(&mut model, &folder.0).unwrap();
+            second.fit(&mut model, &data()).unwrap();
+            model.to_bytes().unwrap()
+        } else {
+            let mut model = network();
+            second.resume(&mut model, &folder.0).unwrap();
+            second.fit(&mut model, &data()).unwrap();
+            model.to_bytes().unwrap()
+        };
+        assert_eq!(bytes, unbroken.to_bytes().unwrap(), "boxed: {boxed}");
+    }
+    // The model alone comes out of the checkpoint, too.
+    let loaded = plywood::load(folder.0.join("epoch-0002.checkpoint")).unwrap();
+    assert_eq!(loaded.to_bytes().unwrap(), first.to_bytes().unwrap());
+}
+
+#[test]
+fn any_model_is_loaded_and_becomes_its_type_again() {
+    let folder = Folder::new("models-load");
+    let path = folder.0.join("m.plywood");
+    let model = network();
+    model.save(&path).unwrap();
+    let loaded = plywood::load(&path).unwrap();
+    assert_eq!((loaded.inputs(), loaded.outputs()), (model.inputs(), model.outputs()));
+    assert_eq!((loaded.inputs()[0].shape(), loaded.outputs()[0].name()), (&[6][..], "output"));
+    assert_eq!(Sequential::of_model(loaded).unwrap().to_bytes().unwrap(), model.to_bytes().unwrap());
+
+    let double = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap();
+    double.save(&path).unwrap();
+    let again = plywood::load_with(&path, &Registry::<f64>::builtin()).unwrap();
+    assert_eq!(again.to_bytes().unwrap(), double.to_bytes().unwrap());
+    let text = plywood::load(&path).unwrap_err().to_string();
+    assert!(text.contains("the file's element type must be f32, got f64"), "{text}");
+    let empty = Registry::<f64>::empty();
+    let text = plywood::load_with(&path, &empty).unwrap_err().to_string();
+    assert!(
+        text.contains("the kind of a layer must be in the registry") && text.contains("\"dense\""),
+        "{text}"
+    );
+}
+
+/// The weights of a single layer are saved and frozen like those of a model.
+#[test]
+fn a_layer_has_parameters_and_weights() {
+    let layer = |value| Dense::<f32>::from_weights(Array2::from_elem((2, 3), value), None).unwrap();
+    let (one, mut other) = (layer(1.0), layer(2.0));
+    assert_eq!(one.parameter_count(), 6);
+    other.load_state_dict(&one.state_dict().unwrap()).unwrap();
+    assert_eq!(
+        bits(&other.forward(inputs().slice_move(plywood::ndarray::s![.., ..2]).into_dyn()).unwrap()),
+        { bits(&one.forward(inputs().slice_move(plywood::ndarray::s![.., ..2]).into_dyn()).unwrap()) }
+    );
+    assert_eq!(other.freeze("weight").unwrap(), 1);
+    let mut optimizer = Optimizer::new(SGD::default());
+    optimizer.step(&mut other).unwrap();
+    other.each_param(&mut |_, param| assert!(!param.is_trainable()));
+}
+
+/// Trials and folds may build models whose type is known only at run time.
+#[test]
+fn a_search_and_a_cross_validation_build_boxed_models() {
+    let wide = |boxed: bool, seed: u64| -> Result<Box<dyn Model>> {
+        let builder = Sequential::builder([6]).seed(seed).layer(Dense::units(if boxed { 4 } else { 8 }));
+        Ok(Box::new(builder.layer(Dense::units(3)).layer(Softmax).build()?))
+    };
+    let own = || Trainer::new(CrossEntropy::default(), Adam::default()).epochs(2).metric(Accuracy::default());
+    let scores = cross_validate(&data(), &KFold::new(4).seed(1), |fold| {
+        Ok((wide(fold % 2 == 0, 1)?, own().progress(Progress::Silent)))
+    });
+    assert_eq!(scores.unwrap().get("accuracy").unwrap().len(), 4);
+    let space = plywood::train::Space::new().choice("wide", ["yes", "no"]);
+    let results = plywood::train::Search::grid(space)
+        .run_with_validation(&data(), &data(), |trial, seed| {
+            Ok((wide(trial.word("wide")? == "yes", seed)?, own()))
+        })
+        .unwrap();
+    assert_eq!(results.trials.len(), 2);
+}
+
+/// Tensors that do not fit the number of inputs and outputs are an error, not a panic.
+#[test]
+fn another_number_of_tensors_is_an_error() {
+    let mut model = network();
+    let text = |result: Result<()>| result.unwrap_err().to_string();
+    assert!(text(model.infer(&mut [], &[], &mut [])).contains("must get one input and one output"));
+    let x = || inputs().into_dyn();
+    let mut outputs = [ArrayD::zeros(vec![0])];
+    assert!(
+        text(model.train(&mut [x(), x()], &[false], &mut outputs).map(drop)).contains("must get one input")
+    );
+    let cache = model.train(&mut [x()], &[false], &mut outputs).unwrap();
+    assert!(text(model.learn(cache, &mut [])).contains("must get one input"));
+    assert!(text(model.find_non_finite(&mut []).map(drop)).contains("must get one input"));
+    // An output without a gradient has no part in the loss: nothing is added.
+    let cache = model.train(&mut [x()], &[false], &mut outputs).unwrap();
+    model.learn(cache, &mut [None]).unwrap();
+    model.each_param(&mut |_, param| assert!(param.gradient().is_none()));
+}
