@@ -13,6 +13,7 @@ mod boxed;
 mod branches;
 mod checkpoint;
 mod children;
+mod compile_errors;
 mod confusion;
 mod containers;
 mod context;

@@ -1,0 +1,9 @@
+//! E0308
+use plywood::prelude::*;
+
+fn main() -> Result<()> {
+    let (train, _) = plywood::data::synthetic::garments(100, 10, 1)?;
+    let mut model: Dense = Dense::units(10).build(&[784], &Random::seed(1))?;
+    Trainer::new(CrossEntropy::default(), Adam::default()).fit(&mut model, &train)?;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! E0277 `&str` is not a loss for models of `_`
+//! implement `plywood::losses::Loss<_>` for it
+use plywood::prelude::*;
+
+fn main() -> Result<()> {
+    let (train, _) = plywood::data::synthetic::garments(100, 10, 1)?;
+    let mut model =
+        Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+    Trainer::new("cross_entropy", Adam::default()).fit(&mut model, &train)?;
+    Ok(())
+}
