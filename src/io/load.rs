@@ -3,11 +3,11 @@
 use super::checkpoint;
 use super::container::{self, Content};
 use super::source::Source;
-use super::stored_model::StoredModel;
+use super::stored_model::{StoredInfer, StoredModel};
 use crate::codec::numbers;
 use crate::error::Result;
 use crate::kernels::Scalar;
-use crate::nn::{Model, Registry, Sequential};
+use crate::nn::{Infer, InferRegistry, Model, Registry, Sequential};
 use std::io::Read;
 use std::path::Path;
 
@@ -62,6 +62,37 @@ fn read<F: Scalar>(source: &mut Source<impl Read>, registry: &Registry<F>) -> Re
         }
         Content::Checkpoint => checkpoint::decode(body, numbers, registry)?.model.into_model(),
     })
+}
+
+impl<F: Scalar> InferRegistry<F> {
+    /// Reads a model's file as a model that only infers.
+    ///
+    /// The model of a checkpoint comes out of [`load`], and is then saved.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a model, is damaged, has another version or element type, or contains a layer
+    /// that the registry does not know.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Box<dyn Infer<F>>> {
+        let path = path.as_ref();
+        let read = || self.read(&mut Source::open(path)?);
+        read().map_err(|error| error.at(format!("load {}", path.display())))
+    }
+
+    /// Reads a model that only infers from the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn Infer<F>>> {
+        self.read(&mut Source::of(bytes))
+    }
+
+    fn read(&self, source: &mut Source<impl Read>) -> Result<Box<dyn Infer<F>>> {
+        let wanted = (&[Content::Model][..], size_of::<F>(), F::NAME);
+        container::read(source, wanted, |_, body, numbers| {
+            let stored: StoredInfer<F> = self.decoding(|| numbers::read(body, numbers, "the model"))?;
+            Ok(stored.0)
+        })
+    }
 }
 
 impl Sequential<f32> {

@@ -3,9 +3,11 @@
 use crate::codec::{self, Bytes};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::nn::chain::{InferChain, KIND as SEQUENTIAL};
 use crate::nn::decode_scope::keep_first;
-use crate::nn::{Infer, Layer, Model, Sequential};
+use crate::nn::{Infer, Model, Sequential};
 use crate::shown::cut;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
@@ -46,18 +48,31 @@ struct Stored<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Bytes<'a>);
 
 impl<'de, F: Scalar> Deserialize<'de> for StoredModel<'_, F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Stored(kind, Bytes(bytes)) = Stored::deserialize(deserializer)?;
-        let model = decode(&kind, &bytes).map_err(|e| serde::de::Error::custom(keep_first(e)))?;
-        Ok(Self::Read(model))
+        let bytes = bytes_of_sequential(deserializer)?;
+        let model = codec::decode::<Sequential<F>>(&bytes.0, "the model");
+        Ok(Self::Read(Box::new(model.map_err(|e| D::Error::custom(keep_first(e)))?)))
     }
 }
 
-/// Decodes a model of one of the kinds that there are.
-fn decode<F: Scalar>(kind: &str, bytes: &[u8]) -> Result<Box<dyn Model<F>>> {
-    if kind == <Sequential<F> as Layer<F>>::KIND.name() {
-        let model: Sequential<F> = codec::decode(bytes, "the model")?;
-        return Ok(Box::new(model));
+/// A model that only infers, read from a file.
+pub(super) struct StoredInfer<F: Scalar>(pub Box<dyn Infer<F>>);
+
+impl<'de, F: Scalar> Deserialize<'de> for StoredInfer<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = bytes_of_sequential(deserializer)?;
+        let model = codec::decode::<InferChain<F>>(&bytes.0, "the model");
+        Ok(Self(Box::new(model.map_err(|e| D::Error::custom(keep_first(e)))?)))
     }
-    Err(Error::format("the kind of the model", "be \"sequential\"", format!("{:?}", cut(kind)))
-        .help("Use a newer version of Plywood."))
+}
+
+/// Reads a model's kind and bytes, and checks the kind.
+fn bytes_of_sequential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes<'de>, D::Error> {
+    let Stored(kind, bytes) = Stored::deserialize(deserializer)?;
+    if kind == SEQUENTIAL {
+        return Ok(bytes);
+    }
+    let expected = format!("be {SEQUENTIAL:?}");
+    let error = Error::format("the kind of the model", expected, format!("{:?}", cut(&kind)))
+        .help("Use a newer version of Plywood.");
+    Err(D::Error::custom(keep_first(error)))
 }

@@ -1,6 +1,6 @@
 //! A boxed model is a model, so that what [`load`](crate::load) returns is used like any other.
 
-use super::model::sealed;
+use super::model::{infer_as, sealed};
 use super::{Infer, Model, ModelCache, OutputActivation, Parameters, Port};
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -21,46 +21,7 @@ impl<F: Scalar> Parameters<F> for Box<dyn Model<F>> {
 }
 
 impl<F: Scalar> Infer<F> for Box<dyn Model<F>> {
-    fn inputs(&self) -> &[Port] {
-        (**self).inputs()
-    }
-
-    fn outputs(&self) -> &[Port] {
-        (**self).outputs()
-    }
-
-    fn final_activation(&self, output: usize) -> OutputActivation {
-        (**self).final_activation(output)
-    }
-
-    fn known_values(&self, output: usize) -> OutputActivation {
-        (**self).known_values(output)
-    }
-
-    fn infer<'a>(
-        &self,
-        inputs: &mut [CowTensor<'a, F>],
-        logits: &[bool],
-        outputs: &mut [CowTensor<'a, F>],
-    ) -> Result<()> {
-        (**self).infer(inputs, logits, outputs)
-    }
-
-    fn find_non_finite(&self, inputs: &mut [Tensor<F>]) -> Result<Option<String>> {
-        (**self).find_non_finite(inputs)
-    }
-
-    fn output_place(&self, output: usize) -> String {
-        (**self).output_place(output)
-    }
-
-    fn outline(&self) -> Vec<String> {
-        (**self).outline()
-    }
-
-    fn encode(&self) -> Result<(&'static str, Vec<u8>)> {
-        (**self).encode()
-    }
+    infer_as!(model => &**model);
 
     fn as_infer(&self) -> &dyn Infer<F> {
         (**self).as_infer()
@@ -70,9 +31,9 @@ impl<F: Scalar> Infer<F> for Box<dyn Model<F>> {
 impl<F: Scalar> Model<F> for Box<dyn Model<F>> {
     fn train(
         &mut self,
-        inputs: &mut [Tensor<F>],
+        inputs: &mut [Option<Tensor<F>>],
         logits: &[bool],
-        outputs: &mut [Tensor<F>],
+        outputs: &mut [Option<Tensor<F>>],
     ) -> Result<ModelCache> {
         (**self).train(inputs, logits, outputs)
     }

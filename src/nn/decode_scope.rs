@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The stack is bounded by the call that pushed the registry, which is for one element type: an `f64` model decoded
-//! inside the bytes of an `f32` model finds no registry of its type and uses its fallback.
+//! inside the bytes of an `f32` model finds no table of its type, which is an error.
 //!
 //! A hostile file may nest containers without end, or hold more layers than fit into memory. Both are counted while
 //! decoding ([`MAX_DEPTH`], [`MAX_LAYERS`]) and refused before they are created. Encoding counts them too
@@ -25,10 +25,14 @@ use crate::error::{Error, Result};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 
-/// A decoding or encoding call: its registry and its first typed error.
+/// The tables of decoders of a call, each of another type: layers that can be trained, or that only infer, in an element
+/// type.
+pub(super) type Tables = Vec<Box<dyn Any>>;
+
+/// A decoding or encoding call: its tables and its first typed error.
 struct Scope {
-    /// A [`Registry`](super::registry::Registry) of the decoded element type; none while encoding.
-    registry: Option<Box<dyn Any>>,
+    /// None while encoding.
+    tables: Tables,
     /// Only the first is kept: later ones are the same failure as it passes out through the containers.
     error: Option<Error>,
 }
@@ -40,8 +44,9 @@ thread_local! {
     static MET: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Runs a call with its own scope. The count of layers starts from 0 at the outermost one.
-pub(super) fn within<T>(registry: Option<Box<dyn Any>>, call: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs a call with its own scope, and returns its first typed error, too. The count of layers starts from 0 at the
+/// outermost one.
+pub(super) fn within<T>(tables: Tables, call: impl FnOnce() -> T) -> (T, Option<Error>) {
     /// Takes the scope off the stack on every exit, including a panic.
     struct Leave;
     impl Drop for Leave {
@@ -53,27 +58,33 @@ pub(super) fn within<T>(registry: Option<Box<dyn Any>>, call: impl FnOnce() -> R
         if scopes.is_empty() {
             MET.set((0, 0));
         }
-        scopes.push(Scope { registry, error: None });
+        scopes.push(Scope { tables, error: None });
     });
     let _leave = Leave;
     let result = call();
     let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|scope| scope.error.take()));
-    match (result, inner) {
-        (Err(_), Some(inner)) => Err(inner),
-        (result, _) => result,
-    }
+    (result, inner)
 }
 
-/// Calls `look` with this thread's current registry, if it has this type.
+/// Calls `look` with this thread's current table of decoders of this type, if there is one.
 pub(super) fn in_force<R: 'static, T>(look: impl FnOnce(Option<&R>) -> T) -> T {
     SCOPES.with_borrow(|scopes| {
-        look(scopes.last().and_then(|scope| scope.registry.as_ref()?.downcast_ref::<R>()))
+        look(scopes.last().and_then(|scope| scope.tables.iter().find_map(|table| table.downcast_ref::<R>())))
     })
 }
 
 /// Runs an encoding call under the limits of decoding, so that no file is saved that would not load.
 pub(crate) fn encoding<T>(encode: impl FnOnce() -> Result<T>) -> Result<T> {
-    within(None, encode)
+    typed_within(Vec::new(), encode)
+}
+
+/// Runs a call with its own scope. Returns the first typed error inside as it was, where serde would only pass on its
+/// text.
+pub(super) fn typed_within<T>(tables: Tables, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    match within(tables, call) {
+        (Err(_), Some(inner)) => Err(inner),
+        (result, _) => result,
+    }
 }
 
 /// Encodes a layer inside a container, one level down.
@@ -94,6 +105,11 @@ pub(crate) fn keep_first(error: Error) -> Error {
         Some(_) => Error::custom("a layer inside"),
         None => error,
     })
+}
+
+/// The error that serde is to pass on while encoding; the first typed one is kept.
+pub(crate) fn encoding_error<E: serde::ser::Error>(error: Error) -> E {
+    E::custom(keep_first(error))
 }
 
 /// The maximum nesting depth of containers, in decoding and encoding.
@@ -145,7 +161,7 @@ pub(crate) fn count_container() -> Result<()> {
 }
 
 fn too_many(what: &str, limit: usize) -> Error {
-    let saving = SCOPES.with_borrow(|scopes| scopes.last().is_some_and(|scope| scope.registry.is_none()));
+    let saving = SCOPES.with_borrow(|scopes| scopes.last().is_some_and(|scope| scope.tables.is_empty()));
     Error::format(format!("the number of {what}"), format!("be at most {limit}"), "more").help(if saving {
         "A file holds no more; make layers of your own out of parts of the model, or save its weights with \
          `save_weights`."

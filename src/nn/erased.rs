@@ -1,8 +1,8 @@
 //! Type-erased layers, as containers hold them. This module is private.
 //!
 //! [`Layer`] has an associated type, its cache, and a constant, so there is no `dyn Layer`. A container needs one list
-//! of layers of different types. [`ErasedLayer`] provides it: the same methods without the associated type, implemented
-//! once for every layer.
+//! of layers of different types. [`ErasedInfer`] and [`ErasedLayer`] provide it: the same methods without the associated
+//! type, implemented once for every layer.
 //!
 //! ```text
 //! Dense<f32> ─┐                                   forward_train: Dense::Cache ──┐
@@ -33,15 +33,34 @@ use std::any::Any;
 /// empty `Option`.
 pub(crate) type CacheSlot = Option<Box<dyn Any + Send + Sync>>;
 
-/// The object-safe version of [`Layer`]; its method names have a prefix so that both traits may be in scope.
+/// The part of [`Layer`] that inference needs, as an object-safe trait; its method names have a prefix so that both traits
+/// may be in scope.
+///
+/// It is a table of its own, below that of training, so that a program that only infers contains no backward pass.
+pub(crate) trait ErasedInfer<F: Scalar>: AnyLayer<F> {
+    /// [`Layer::forward_cow`].
+    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>>;
+    /// [`Layer::activation`].
+    fn erased_activation(&self) -> OutputActivation;
+    /// [`Layer::without_activation`]; always `Unsaid` if the activation is not one that a loss can fuse.
+    fn erased_without_activation(&self) -> WithoutActivation;
+    /// [`Layer::forward_logits`].
+    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>>;
+    /// [`Layer::output_activation`].
+    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
+    /// Returns the layer's bytes, without its kind. The registry decodes them.
+    fn erased_encode(&self) -> Result<Vec<u8>>;
+    /// Returns the layer as a part of a summary.
+    fn erased_any(&self) -> &dyn AnyLayer<F>;
+}
+
+/// The object-safe version of [`Layer`].
 ///
 /// A custom container is generic over its parts instead (docs/extending.md, "A container") and does not need this
 /// trait, which can therefore stay private and change freely.
-pub(crate) trait ErasedLayer<F: Scalar>: AnyLayer<F> {
+pub(crate) trait ErasedLayer<F: Scalar>: ErasedInfer<F> {
     /// [`Layer::forward`].
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
-    /// [`Layer::forward_cow`].
-    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>>;
     /// [`Layer::forward_train`]; the cache goes into the slot. On failure the slot keeps its old content.
     fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
     /// [`Layer::backward`] with the cache from the slot. The slot is empty afterwards: a second call is an error.
@@ -50,24 +69,14 @@ pub(crate) trait ErasedLayer<F: Scalar>: AnyLayer<F> {
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
     /// [`Layer::check_batch_size`].
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
-    /// [`Layer::activation`].
-    fn erased_activation(&self) -> OutputActivation;
-    /// [`Layer::without_activation`]; always `Unsaid` if the activation is not one that a loss can fuse.
-    fn erased_without_activation(&self) -> WithoutActivation;
-    /// [`Layer::forward_logits`].
-    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::forward_train_logits`]; the cache goes into the slot.
     fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
-    /// [`Layer::output_activation`].
-    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
     /// [`Layer::training_activation`].
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation;
     /// [`Layer::visit_params_mut`], with the layer's own names.
     fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>));
     /// `Clone` returns `Self` and is therefore not object-safe.
     fn erased_clone(&self) -> Box<dyn ErasedLayer<F>>;
-    /// Returns the layer's bytes, without its kind. The registry decodes them.
-    fn erased_encode(&self) -> Result<Vec<u8>>;
 }
 
 impl<F: Scalar, L: Layer<F>> AnyLayer<F> for L {
@@ -88,13 +97,39 @@ impl<F: Scalar, L: Layer<F>> AnyLayer<F> for L {
     }
 }
 
+impl<F: Scalar, L: Layer<F>> ErasedInfer<F> for L {
+    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
+        self.forward_cow(input)
+    }
+
+    fn erased_activation(&self) -> OutputActivation {
+        self.activation()
+    }
+
+    fn erased_without_activation(&self) -> WithoutActivation {
+        self.without_activation()
+    }
+
+    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.forward_logits(input)
+    }
+
+    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation {
+        self.output_activation(input)
+    }
+
+    fn erased_encode(&self) -> Result<Vec<u8>> {
+        encode_layer(self)
+    }
+
+    fn erased_any(&self) -> &dyn AnyLayer<F> {
+        self
+    }
+}
+
 impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         self.forward(input)
-    }
-
-    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
-        self.forward_cow(input)
     }
 
     fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
@@ -115,24 +150,8 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.check_batch_size(input, samples)
     }
 
-    fn erased_activation(&self) -> OutputActivation {
-        self.activation()
-    }
-
-    fn erased_without_activation(&self) -> WithoutActivation {
-        self.without_activation()
-    }
-
-    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        self.forward_logits(input)
-    }
-
     fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
         self.forward_train_logits(input).map(|(output, cache)| put::<F, L>(slot, cache, output))
-    }
-
-    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation {
-        self.output_activation(input)
     }
 
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation {
@@ -145,10 +164,6 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
 
     fn erased_clone(&self) -> Box<dyn ErasedLayer<F>> {
         Box::new(self.clone())
-    }
-
-    fn erased_encode(&self) -> Result<Vec<u8>> {
-        encode_layer(self)
     }
 }
 

@@ -52,8 +52,10 @@
 // | `output_activation.rs` | the known range of outputs, and their meaning for losses and metrics |
 // | `parts.rs` | access to the layers inside a layer |
 // | `erased.rs` | type-erased layers, as containers hold them |
-// | `registry.rs`, `decode_scope.rs` | the kinds that a file may hold; the state of a thread's decoding call |
-// | `sequential/` | the container: builder, forward and backward, prediction; `summary.rs` prints it |
+// | `model.rs`, `boxed_model.rs`, `predict.rs`, `parameters.rs` | the traits of whole models |
+// | `chain.rs` | layers one after the other, as far as inference goes |
+// | `registry.rs`, `infer_registry.rs`, `decoders.rs`, `decode_scope.rs` | the kinds that a file may hold; the state of a thread's decoding call |
+// | `sequential/` | the container: builder, training; `summary.rs` prints it |
 // | `dense.rs`, `reshape.rs`, … and the folders | the layers, by kind |
 // | `window.rs` | how a window slides over an image, for `conv/` and `pooling/` |
 //
@@ -65,14 +67,18 @@
 mod activation;
 mod boxed_model;
 mod branches;
+pub(crate) mod chain;
 mod conv;
 pub(crate) mod decode_scope;
+mod decoders;
 mod dense;
 pub(crate) mod elementwise;
 mod embedding;
 pub(crate) mod erased;
+mod infer_registry;
 mod layer;
 mod model;
+mod names;
 mod norm;
 mod output_activation;
 mod parameters;
@@ -100,9 +106,9 @@ pub use elementwise::Elementwise;
 pub use embedding::{
     BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
+pub use infer_registry::InferRegistry;
+pub(crate) use layer::batch_error;
 pub use layer::{Layer, LayerSpec, check_batch, check_gradient};
-pub(crate) use layer::{batch_error, check_batch_shape};
-pub(crate) use model::vacant;
 pub use model::{Infer, Model, ModelCache, Port};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,

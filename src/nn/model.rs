@@ -10,8 +10,8 @@
 //! methods that need generic arguments are in extension traits: [`Predict`](super::Predict) for arrays,
 //! [`Save`](crate::io::Save) and [`Weights`](crate::io::Weights) for files.
 //!
-//! A model has any number of inputs and outputs, so tensors are passed as slices. With one of each they are arrays on the
-//! stack, and a step allocates nothing for them.
+//! A model has any number of inputs and outputs, so tensors are passed as slices, out of which they are taken. With one of
+//! each they are arrays on the stack, and a step allocates nothing for them.
 
 use super::output_activation::OutputActivation;
 use super::parameters::Parameters;
@@ -19,7 +19,6 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::CacheSlot;
 use crate::tensor::{CowTensor, Tensor};
-use ndarray::IxDyn;
 use std::fmt::{Debug, Display};
 
 /// An input or an output of a model: its name, and the shape of one sample.
@@ -78,9 +77,9 @@ pub(in crate::nn) mod sealed {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a model of `{F}`",
+    message = "`{Self}` is not a model",
     label = "not a model",
-    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns"
+    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns, with the `?` at the end"
 )]
 pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed {
     /// Returns the inputs, in order.
@@ -104,15 +103,15 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
     /// | | shape |
     /// |---|---|
     /// | `inputs` | `[batch, …]`, the same batch in all |
-    /// | `outputs` | anything before the call, `[batch, …]` after it |
+    /// | `outputs` | `[batch, …]`; what was in them before is dropped |
     ///
     /// # Errors
-    /// If an input has another shape, or holds values that a layer cannot take.
+    /// If an input is missing or has another shape, or holds values that a layer cannot take.
     fn infer<'a>(
         &self,
-        inputs: &mut [CowTensor<'a, F>],
+        inputs: &mut [Option<CowTensor<'a, F>>],
         logits: &[bool],
-        outputs: &mut [CowTensor<'a, F>],
+        outputs: &mut [Option<CowTensor<'a, F>>],
     ) -> Result<()>;
 
     /// Returns the first item that is not finite, in the order of computation: an input, a parameter, or the output of
@@ -122,7 +121,7 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
     ///
     /// # Errors
     /// As [`infer`](Infer::infer).
-    fn find_non_finite(&self, inputs: &mut [Tensor<F>]) -> Result<Option<String>>;
+    fn find_non_finite(&self, inputs: &mut [Option<Tensor<F>>]) -> Result<Option<String>>;
 
     /// Returns the text with which errors name the layer that an output comes from: "layer 2 (dense)".
     fn output_place(&self, output: usize) -> String;
@@ -162,9 +161,9 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a model of `{F}`",
+    message = "`{Self}` is not a model",
     label = "not a model",
-    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns"
+    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns, with the `?` at the end"
 )]
 pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     /// Runs the forward half of a training step on one batch, with the arguments of [`Infer::infer`]. Returns the
@@ -174,9 +173,9 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     /// As [`Infer::infer`].
     fn train(
         &mut self,
-        inputs: &mut [Tensor<F>],
+        inputs: &mut [Option<Tensor<F>>],
         logits: &[bool],
-        outputs: &mut [Tensor<F>],
+        outputs: &mut [Option<Tensor<F>>],
     ) -> Result<ModelCache>;
 
     /// Runs the backward half: adds to the gradients of the parameters, given those at the outputs, which it takes. An
@@ -251,7 +250,58 @@ impl<F: Scalar> dyn Infer<F> + '_ {
     }
 }
 
-/// A tensor in the place of one that was taken out of a slice. It has no values and allocates nothing.
-pub(crate) fn vacant<F: Scalar>() -> Tensor<F> {
-    Tensor::zeros(IxDyn(&[0]))
+/// The methods of [`Infer`] of a model that passes them on to another: `infer_as!(model => &model.inner)`.
+macro_rules! infer_as {
+    ($model:ident => $inner:expr) => {
+        fn inputs(&self) -> &[Port] {
+            let $model = self;
+            Infer::inputs($inner)
+        }
+
+        fn outputs(&self) -> &[Port] {
+            let $model = self;
+            Infer::outputs($inner)
+        }
+
+        fn final_activation(&self, output: usize) -> OutputActivation {
+            let $model = self;
+            Infer::final_activation($inner, output)
+        }
+
+        fn known_values(&self, output: usize) -> OutputActivation {
+            let $model = self;
+            Infer::known_values($inner, output)
+        }
+
+        fn infer<'a>(
+            &self,
+            inputs: &mut [Option<CowTensor<'a, F>>],
+            logits: &[bool],
+            outputs: &mut [Option<CowTensor<'a, F>>],
+        ) -> Result<()> {
+            let $model = self;
+            Infer::infer($inner, inputs, logits, outputs)
+        }
+
+        fn find_non_finite(&self, inputs: &mut [Option<Tensor<F>>]) -> Result<Option<String>> {
+            let $model = self;
+            Infer::find_non_finite($inner, inputs)
+        }
+
+        fn output_place(&self, output: usize) -> String {
+            let $model = self;
+            Infer::output_place($inner, output)
+        }
+
+        fn outline(&self) -> Vec<String> {
+            let $model = self;
+            Infer::outline($inner)
+        }
+
+        fn encode(&self) -> Result<(&'static str, Vec<u8>)> {
+            let $model = self;
+            Infer::encode($inner)
+        }
+    };
 }
+pub(in crate::nn) use infer_as;

@@ -27,7 +27,7 @@ use crate::shown::listed;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither a model nor a layer of `{F}`",
+    message = "`{Self}` is neither a model nor a layer",
     label = "has no parameters"
 )]
 pub trait Parameters<F: Scalar = f32> {

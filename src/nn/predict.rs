@@ -1,6 +1,6 @@
 //! [`Predict`]: predictions of a model, for arrays of any size and with several threads.
 
-use super::model::{Infer, vacant};
+use super::model::Infer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Scalar, threads};
 use crate::nn::{OutputActivation, Outputs, batch_error, window};
@@ -317,16 +317,22 @@ pub(crate) fn infer_one<'a, F: Scalar>(
     input: CowTensor<'a, F>,
     logits: bool,
 ) -> Result<CowTensor<'a, F>> {
-    let mut output = [CowTensor::from(vacant())];
-    model.infer(&mut [input], &[logits], &mut output)?;
+    let mut output = [None];
+    model.infer(&mut [Some(input)], &[logits], &mut output)?;
     let [output] = output;
-    Ok(output)
+    output.ok_or_else(no_output)
+}
+
+/// The error of a model that leaves an output empty.
+pub(crate) fn no_output() -> Error {
+    Error::custom("the model must fill its output, got none")
+        .help("Report this: it is a fault of the library.")
 }
 
 /// Returns the error for a sample without a usable output, with the first non-finite item on the way to it; `input`
 /// holds only that sample.
 pub(crate) fn unusable<F: Scalar>(model: &dyn Infer<F>, input: Tensor<F>, sample: usize) -> Error {
-    let what = match model.find_non_finite(&mut [input]).ok().flatten() {
+    let what = match model.find_non_finite(&mut [Some(input)]).ok().flatten() {
         Some(what) if what == "the input" => {
             let what = format!("{what} of sample {sample}");
             return Error::new(ErrorKind::NonFinite { what, step: None }).help(CLEAN);

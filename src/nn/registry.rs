@@ -4,17 +4,14 @@
 //! the format of `torch.save`, can call any function that a file names. Here a file can only name what the program has
 //! put into the map; an unknown name is an error that lists the known ones.
 
-use super::decode_scope::{Counted, in_force, keep_first, within};
+use super::decode_scope::{typed_within, within};
+use super::decoders::Decoders;
 use super::erased::ErasedLayer;
 use super::layer::Layer;
 use crate::codec;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::level::check_level;
-use std::collections::BTreeMap;
-
-/// A function pointer, not a closure: it captures nothing and is `Copy`, so the registry is `Send + Sync`.
-type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 
 /// The kinds of layers that a model may be loaded with. It is passed explicitly; there is no global registry.
 ///
@@ -39,7 +36,7 @@ type Decoder<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 /// A registry is for one element type. `Clone` copies a map of names and function pointers. `Debug` prints the names.
 #[derive(Clone)]
 pub struct Registry<F: Scalar = f32> {
-    decoders: BTreeMap<&'static str, Decoder<F>>,
+    pub(super) decoders: Decoders<dyn ErasedLayer<F>>,
 }
 
 impl<F: Scalar> Registry<F> {
@@ -60,13 +57,15 @@ impl<F: Scalar> Registry<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn empty() -> Self {
-        Self { decoders: BTreeMap::new() }
+        let help =
+            "Load with `load_with` and a registry that has it: `Registry::builtin().with::<YourLayer>()`.";
+        Self { decoders: Decoders::new(help) }
     }
 
     /// Adds a kind of layer. It replaces one with the same `KIND`.
     #[must_use]
     pub fn with<L: Layer<F>>(mut self) -> Self {
-        self.decoders.insert(L::KIND.name(), |bytes| {
+        self.decoders.by_kind.insert(L::KIND.name(), |bytes| {
             let layer: L = codec::decode(bytes, L::KIND.name())?;
             Ok(Box::new(layer))
         });
@@ -82,41 +81,42 @@ impl<F: Scalar> Registry<F> {
     /// assert_eq!(registry.kinds().collect::<Vec<_>>(), ["flatten", "softmax"]);
     /// ```
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.decoders.keys().copied()
+        self.decoders.by_kind.keys().copied()
+    }
+
+    /// Runs `call`, in which serde may read models: their layers are those of this registry.
+    ///
+    /// The crate's own readers do this by themselves. It is for models inside of other data, which another format of
+    /// serde stores:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Answering {
+    ///     classes: Vec<String>,
+    ///     model: Sequential,
+    /// }
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(1)).build()?;
+    /// let text = serde_json::to_string(&Answering { classes: vec!["shoe".into()], model }).unwrap();
+    /// let read = Registry::<f32>::builtin().within(|| serde_json::from_str::<Answering>(&text)).unwrap();
+    /// assert_eq!(read.model.output_shape(), [1]);
+    ///
+    /// let error = serde_json::from_str::<Answering>(&text).map(drop).unwrap_err().to_string();
+    /// assert!(error.starts_with("a model that serde reads must be read by a registry, got none in use."), "{error}");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn within<T>(&self, call: impl FnOnce() -> T) -> T {
+        within(vec![Box::new(self.decoders.clone())], call).0
     }
 
     /// Runs a decoding call in this thread, with this registry for the containers inside. Returns the first typed error
     /// inside as it was, where serde would only pass on its text.
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
         check_level()?;
-        within(Some(Box::new(self.clone())), decode)
-    }
-
-    /// Decodes one layer with the registry of the current decoding call, or with `fallback` if there is none.
-    pub(crate) fn decode_layer(
-        kind: &str,
-        bytes: &[u8],
-        fallback: fn() -> Self,
-    ) -> Result<Box<dyn ErasedLayer<F>>> {
-        let counted = Counted::enter();
-        let decoder = in_force(|current: Option<&Self>| match current {
-            Some(registry) => registry.find(kind),
-            None => fallback().find(kind),
-        });
-        let decoded = counted.and_then(|_level| decoder.and_then(|decode| decode(bytes)));
-        decoded.map_err(keep_first)
-    }
-
-    /// Returns a copied function pointer, so that the stack is not borrowed while the layer is decoded: a container
-    /// inside reads it again.
-    fn find(&self, kind: &str) -> Result<Decoder<F>> {
-        self.decoders.get(kind).copied().ok_or_else(|| {
-            let known = self.kinds().map(str::to_owned).collect();
-            // A name may be as long as the file; only its beginning is shown.
-            let kind = kind.chars().take(100).collect();
-            Error::new(ErrorKind::UnknownLayer { kind, known })
-                .help("Load with `load_with` and a registry that has it: `Registry::builtin().with::<YourLayer>()`.")
-        })
+        typed_within(vec![Box::new(self.decoders.clone())], decode)
     }
 }
 

@@ -16,9 +16,8 @@
 //! prints `(None, 10)`. The bytes are those of the values; training needs as many again for gradients, plus the
 //! optimizer's state.
 
-use super::sequential::Sequential;
 use crate::kernels::Scalar;
-use crate::nn::{Layer, Part};
+use crate::nn::Part;
 use crate::param::ParamKind;
 use crate::shown::grouped;
 use std::fmt;
@@ -64,59 +63,49 @@ fn table<F: Scalar>(prefix: &str, parts: Vec<Part<'_, F>>, rows: &mut Vec<[Strin
     }
 }
 
-impl<F: Scalar> fmt::Display for Sequential<F> {
-    /// Prints the summary: layers, output shapes, parameters, memory.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let mut model = Sequential::builder([3]).layer(Dense::units(2)).layer(BatchNorm::new()).build()?;
-    /// model.freeze("0.")?;
-    /// let text = model.to_string();
-    /// assert!(text.ends_with("16 parameters, 4 trainable, 8 frozen, 4 in buffers; 64 bytes in f32"), "{text}");
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
-        rows.push([String::new(), "input".into(), format!("{:?}", self.input_shape()), String::new()]);
-        table("", self.parts(self.input_shape()), &mut rows);
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths = [width(0), width(1), width(2), width(3)];
-        let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
-        for (i, [number, layer, shape, parameters]) in rows.iter().enumerate() {
-            let [a, b, c, d] = widths;
-            let line = format!("{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}");
-            writeln!(f, "{}", line.trim_end())?;
-            if i == 0 {
-                writeln!(f, "{rule}")?;
-            }
-        }
-        let mut count = Count::default();
-        self.visit_params(&mut |_, param| count.add(param.kind(), param.len()));
-        writeln!(f, "{rule}")?;
-        write!(f, "{} parameters, {} trainable", grouped(count.total()), grouped(count.trainable))?;
-        for (n, what) in [(count.frozen, "frozen"), (count.buffers, "in buffers")] {
-            if n > 0 {
-                write!(f, ", {} {what}", grouped(n))?;
-            }
-        }
-        write!(f, "; {} in {}", memory(count.total() * size_of::<F>()), F::NAME)
+/// Prints the summary of a model with this input and these parts: layers, output shapes, parameters, memory.
+pub(super) fn write<F: Scalar>(
+    f: &mut fmt::Formatter<'_>,
+    input: &[usize],
+    parts: Vec<Part<'_, F>>,
+) -> fmt::Result {
+    let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
+    rows.push([String::new(), "input".into(), format!("{input:?}"), String::new()]);
+    let mut count = Count::default();
+    for part in &parts {
+        part.layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
     }
+    table("", parts, &mut rows);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
+    for (i, [number, layer, shape, parameters]) in rows.iter().enumerate() {
+        let [a, b, c, d] = widths;
+        let line = format!("{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}");
+        writeln!(f, "{}", line.trim_end())?;
+        if i == 0 {
+            writeln!(f, "{rule}")?;
+        }
+    }
+    writeln!(f, "{rule}")?;
+    write!(f, "{} parameters, {} trainable", grouped(count.total()), grouped(count.trainable))?;
+    for (n, what) in [(count.frozen, "frozen"), (count.buffers, "in buffers")] {
+        if n > 0 {
+            write!(f, ", {} {what}", grouped(n))?;
+        }
+    }
+    write!(f, "; {} in {}", memory(count.total() * size_of::<F>()), F::NAME)
 }
 
-impl<F: Scalar> Sequential<F> {
-    /// Returns a line for the input and for each layer, including those inside containers: "layer 1 (dense) with output
-    /// [10] and 850 parameters".
-    ///
-    /// Two models with equal lines have the same architecture up to hyperparameters.
-    pub(in crate::nn) fn outline_of_layers(&self) -> Vec<String> {
-        let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {:?}", self.input_shape())]);
-        table("", self.parts(self.input_shape()), &mut rows);
-        lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {
-            format!("layer {number} ({kind}) with output {shape} and {parameters} parameters")
-        }));
-        lines
-    }
+/// Returns a line for the input and for each layer, including those inside containers: "layer 1 (dense) with output
+/// [10] and 850 parameters".
+pub(super) fn outline<F: Scalar>(input: &[usize], parts: Vec<Part<'_, F>>) -> Vec<String> {
+    let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {input:?}")]);
+    table("", parts, &mut rows);
+    lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {
+        format!("layer {number} ({kind}) with output {shape} and {parameters} parameters")
+    }));
+    lines
 }
 
 /// Formats a size, e.g. "397.5 KiB".
@@ -136,7 +125,7 @@ fn memory(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Concat, Dense, Flatten, ReLU, Residual, Softmax};
+    use crate::nn::{Concat, Dense, Flatten, ReLU, Residual, Sequential, Softmax};
 
     #[test]
     fn the_table_of_the_seed_network() {

@@ -7,7 +7,7 @@ use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedLayer;
-use crate::nn::{Layer, OutputActivation, Sigmoid, Softmax, WithoutActivation};
+use crate::nn::{Layer, OutputActivation, Registry, Sigmoid, Softmax, WithoutActivation};
 use crate::random::{Random, RandomStream};
 use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
@@ -47,7 +47,9 @@ impl<F: Scalar> LayerCheck<F> {
         let y = self.outputs(layer, &x, &mut report)?;
         self.gradients(layer, &x, &mut draws, &mut report)?;
         check_activation(layer, &x, &y, &mut draws, &mut report)?;
-        let again = standard(load(&layer.erased_encode()?)?.erased_forward(x)?);
+        let bytes = layer.erased_encode()?;
+        let loaded = self.registry.clone().unwrap_or_else(Registry::builtin).decoding(|| load(&bytes))?;
+        let again = standard(loaded.erased_forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
             return Err(Error::custom(
                 "the layer must compute the same bits after saving and loading, got others",

@@ -30,7 +30,7 @@ use crate::codec;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedLayer;
-use crate::nn::{Layer, LayerSpec};
+use crate::nn::{Layer, LayerSpec, Registry};
 use crate::random::Random;
 use crate::tensor::Tensor;
 use std::fmt;
@@ -126,6 +126,8 @@ pub struct LayerCheck<F: Scalar> {
     shape: Vec<usize>,
     inputs: Option<Tensor<F>>,
     exemptions: Vec<Exemption>,
+    /// `None`: the built-in layers.
+    registry: Option<Registry<F>>,
 }
 
 /// The number of samples in a checked batch, unless inputs are given.
@@ -141,7 +143,7 @@ impl<F: Scalar> LayerCheck<F> {
     /// A kink within `h` of an input would make the difference wrong; at 0 the check could not determine ReLU's
     /// derivative.
     pub fn new(shape: &[usize]) -> Self {
-        Self { shape: shape.to_vec(), inputs: None, exemptions: Vec::new() }
+        Self { shape: shape.to_vec(), inputs: None, exemptions: Vec::new(), registry: None }
     }
 
     /// Uses these inputs, `[batch, …]`, instead of random ones, e.g. ids for an embedding.
@@ -180,6 +182,14 @@ impl<F: Scalar> LayerCheck<F> {
     #[must_use]
     pub fn exempt(mut self, exemption: Exemption) -> Self {
         self.exemptions.push(exemption);
+        self
+    }
+
+    /// Sets the kinds of layers inside of a checked container; by default the built-in ones. The checked layer itself
+    /// needs no entry.
+    #[must_use]
+    pub fn registry(mut self, registry: Registry<F>) -> Self {
+        self.registry = Some(registry);
         self
     }
 

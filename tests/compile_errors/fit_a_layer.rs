@@ -1,4 +1,5 @@
-//! E0308
+//! E0277 is not a model
+//! a model is what `Sequential::builder(shape).layer(…).build()?` returns, with the `?` at the end
 use plywood::prelude::*;
 
 fn main() -> Result<()> {

@@ -36,6 +36,7 @@ mod idx;
 mod image_folder;
 mod image_threads;
 mod images;
+mod infer_only;
 mod keras;
 mod kill;
 mod layers;

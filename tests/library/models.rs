@@ -2,6 +2,7 @@
 
 use crate::folder::Folder;
 use plywood::ndarray::{Array2, ArrayD};
+use plywood::nn::InferRegistry;
 use plywood::prelude::*;
 use plywood::train::{Checkpoints, cross_validate};
 
@@ -170,15 +171,76 @@ fn another_number_of_tensors_is_an_error() {
     let text = |result: Result<()>| result.unwrap_err().to_string();
     assert!(text(model.infer(&mut [], &[], &mut [])).contains("must get one input and one output"));
     let x = || inputs().into_dyn();
-    let mut outputs = [ArrayD::zeros(vec![0])];
+    let mut outputs = [None];
     assert!(
-        text(model.train(&mut [x(), x()], &[false], &mut outputs).map(drop)).contains("must get one input")
+        text(model.train(&mut [Some(x()), Some(x())], &[false], &mut outputs).map(drop))
+            .contains("must get one input")
     );
-    let cache = model.train(&mut [x()], &[false], &mut outputs).unwrap();
+    let cache = model.train(&mut [Some(x())], &[false], &mut outputs).unwrap();
     assert!(text(model.learn(cache, &mut [])).contains("must get one input"));
     assert!(text(model.find_non_finite(&mut []).map(drop)).contains("must get one input"));
+    assert!(text(model.find_non_finite(&mut [None]).map(drop)).contains("must get one input"));
+    assert!(text(model.infer(&mut [None], &[false], &mut [None])).contains("must get one input"));
     // An output without a gradient has no part in the loss: nothing is added.
-    let cache = model.train(&mut [x()], &[false], &mut outputs).unwrap();
+    let cache = model.train(&mut [Some(x())], &[false], &mut outputs).unwrap();
     model.learn(cache, &mut [None]).unwrap();
     model.each_param(&mut |_, param| assert!(param.gradient().is_none()));
+}
+
+/// A model that only infers, with every kind of layer, has the bits of the model that it was saved from.
+#[test]
+fn a_model_that_only_infers_has_the_same_bits() {
+    let block = || Sequential::block().layer(Dense::units(4)).layer(Tanh);
+    let model = Sequential::builder([6])
+        .seed(9)
+        .layer(block())
+        .layer(Residual::around(block()))
+        .layer(Sequential::block().layer(Dense::units(3)).layer(Softmax))
+        .build()
+        .unwrap();
+    let bytes = model.to_bytes().unwrap();
+    let kinds = || InferRegistry::empty().with::<Dense>().with::<Tanh>().with::<Softmax>().with::<Residual>();
+    let all = kinds().blocks(Registry::empty().with::<Dense>().with::<Tanh>());
+    let loaded = all.from_bytes(&bytes).unwrap();
+    assert_eq!(bits(&loaded.predict(&inputs()).unwrap()), bits(&model.predict(&inputs()).unwrap()));
+    assert_eq!(loaded.predict_classes(&inputs()).unwrap(), model.predict_classes(&inputs()).unwrap());
+    assert_eq!((loaded.to_string(), loaded.outline()), (model.to_string(), model.outline()));
+    assert_eq!(loaded.to_bytes().unwrap(), bytes);
+    assert_eq!(loaded.known_values(0), model.known_values(0));
+    let mut evaluator = trainer();
+    let own = evaluator.evaluate(&model, &data()).unwrap();
+    assert_eq!(evaluator.evaluate(&*loaded, &data()).unwrap(), own);
+    let mut logits = [None];
+    loaded.infer(&mut [Some(inputs().into_dyn().into())], &[true], &mut logits).unwrap();
+    let [Some(logits)] = logits else { panic!("an output") };
+    assert_eq!(bits(&logits.into_owned()), bits(&model.forward_logits(inputs().into_dyn()).unwrap()));
+
+    let text = |registry: InferRegistry| registry.from_bytes(&bytes).unwrap_err().to_string();
+    let unknown = text(InferRegistry::empty().with::<Dense>());
+    assert!(
+        unknown.contains("the kind of a layer must be in the registry") && unknown.contains("\"tanh\""),
+        "{unknown}"
+    );
+    assert!(unknown.contains("InferRegistry::empty().with::<YourLayer>()"), "{unknown}");
+    let blocks = text(kinds());
+    assert!(blocks.contains("the kind of a layer must be in the registry"), "{blocks}");
+    assert!(blocks.contains("InferRegistry::blocks"), "{blocks}");
+    let folder = Folder::new("models-infer");
+    let path = folder.file("m.plywood");
+    model.save(&path).unwrap();
+    assert_eq!(all.load(&path).unwrap().to_bytes().unwrap(), bytes);
+    let text = all.load(folder.file("none")).unwrap_err().to_string();
+    assert!(text.starts_with("load ") && text.contains("could not read"), "{text}");
+}
+
+/// A check of a container reads the layers inside by a registry of its own.
+#[test]
+fn a_checked_container_is_read_by_the_registry_that_is_given() {
+    let block = || Residual::around(Sequential::<f64>::block_of().layer(Dense::units(3)).layer(Tanh));
+    let check = |registry: Registry<f64>| {
+        plywood::testing::LayerCheck::<f64>::new(&[3]).registry(registry).run(block()).map(drop)
+    };
+    check(Registry::empty().with::<Dense<f64>>().with::<Tanh>()).unwrap();
+    let text = check(Registry::empty().with::<Tanh>()).unwrap_err().to_string();
+    assert!(text.contains("\"dense\""), "{text}");
 }

@@ -21,7 +21,7 @@ pub use residual::{Residual, ResidualSpec};
 use super::sequential::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::{Layer, ModelCache, Part};
+use crate::nn::{Layer, ModelCache, Part, names};
 use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
@@ -145,7 +145,12 @@ pub(in crate::nn) fn parts<'a, F: Scalar>(blocks: &'a [Sequential<F>], input: &[
 
 /// Visits the parameters of a block under its name.
 pub(in crate::nn) fn visit<F: Scalar>((name, block): Named<'_, F>, visit: &mut dyn FnMut(&str, &Param<F>)) {
-    block.visit_params(&mut |inner, param| visit(&format!("{name}.{inner}"), param));
+    let mut full = names::take();
+    block.visit_params(&mut |inner, param| {
+        names::write(&mut full, name, inner);
+        visit(&full, param);
+    });
+    names::put(full);
 }
 
 /// The same with mutable access.
@@ -154,7 +159,12 @@ pub(in crate::nn) fn visit_mut<F: Scalar>(
     block: &mut Sequential<F>,
     visit: &mut dyn FnMut(&str, &mut Param<F>),
 ) {
-    block.visit_params_mut(&mut |inner, param| visit(&format!("{name}.{inner}"), param));
+    let mut full = names::take();
+    block.visit_params_mut(&mut |inner, param| {
+        names::write(&mut full, name, inner);
+        visit(&full, param);
+    });
+    names::put(full);
 }
 
 /// Builds the blocks for one input; each draws from the stream of its number.

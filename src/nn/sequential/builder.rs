@@ -11,10 +11,11 @@
 //! `child(i)` makes the initial values of layer `i` a function of the seed and of `i`: changing the number of units of
 //! one layer leaves the values of the others unchanged, while inserting a layer changes those after it.
 
-use super::{Sequential, check_input, check_sizes};
+use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;
+use crate::nn::chain::{check_input, check_sizes};
 use crate::nn::erased::ErasedLayer;
 use crate::nn::{Layer, LayerSpec};
 use crate::random::Random;
@@ -115,7 +116,7 @@ impl<F: Scalar> Sequential<F> {
     /// stay in one flat list. Alternatively, use the model as one layer of another, `.layer(trunk)`, and freeze it by
     /// its prefix.
     pub fn into_builder(self) -> SequentialBuilder<F> {
-        SequentialBuilder::of_layers(self.input_shape().to_vec(), self.layers)
+        SequentialBuilder::of_layers(self.input_shape().to_vec(), self.chain.layers)
     }
 }
 

@@ -1,10 +1,10 @@
 //! A [`Sequential`] as a model: [`Infer`] and [`Model`], with one input and one output.
 
 use super::Sequential;
-use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::model::{sealed, vacant};
+use crate::nn::chain::not_one;
+use crate::nn::model::{infer_as, sealed};
 use crate::nn::{Infer, Layer, Model, ModelCache, OutputActivation, Port};
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
@@ -12,50 +12,7 @@ use std::any::Any;
 impl<F: Scalar> sealed::Sealed for Sequential<F> {}
 
 impl<F: Scalar> Infer<F> for Sequential<F> {
-    fn inputs(&self) -> &[Port] {
-        std::slice::from_ref(&self.input)
-    }
-
-    fn outputs(&self) -> &[Port] {
-        std::slice::from_ref(&self.output)
-    }
-
-    fn final_activation(&self, _: usize) -> OutputActivation {
-        self.activation()
-    }
-
-    fn known_values(&self, _: usize) -> OutputActivation {
-        self.output_activation(OutputActivation::Unknown)
-    }
-
-    fn infer<'a>(
-        &self,
-        inputs: &mut [CowTensor<'a, F>],
-        logits: &[bool],
-        outputs: &mut [CowTensor<'a, F>],
-    ) -> Result<()> {
-        let ([input], [logits], [output]) = (inputs, logits, outputs) else { return Err(not_one()) };
-        let input = std::mem::replace(input, vacant().into());
-        *output = self.run(input, *logits)?;
-        Ok(())
-    }
-
-    fn find_non_finite(&self, inputs: &mut [Tensor<F>]) -> Result<Option<String>> {
-        let [input] = inputs else { return Err(not_one()) };
-        self.first_non_finite(std::mem::replace(input, vacant()))
-    }
-
-    fn output_place(&self, _: usize) -> String {
-        self.last_place()
-    }
-
-    fn outline(&self) -> Vec<String> {
-        self.outline_of_layers()
-    }
-
-    fn encode(&self) -> Result<(&'static str, Vec<u8>)> {
-        Ok((Self::KIND.name(), codec::encode(self)?))
-    }
+    infer_as!(model => &model.chain);
 
     fn as_infer(&self) -> &dyn Infer<F> {
         self
@@ -65,13 +22,13 @@ impl<F: Scalar> Infer<F> for Sequential<F> {
 impl<F: Scalar> Model<F> for Sequential<F> {
     fn train(
         &mut self,
-        inputs: &mut [Tensor<F>],
+        inputs: &mut [Option<Tensor<F>>],
         logits: &[bool],
-        outputs: &mut [Tensor<F>],
+        outputs: &mut [Option<Tensor<F>>],
     ) -> Result<ModelCache> {
         let ([input], [logits], [output]) = (inputs, logits, outputs) else { return Err(not_one()) };
-        let (y, cache) = self.run_train(std::mem::replace(input, vacant()), *logits)?;
-        *output = y;
+        let (y, cache) = self.run_train(input.take().ok_or_else(not_one)?, *logits)?;
+        *output = Some(y);
         Ok(cache)
     }
 
@@ -92,7 +49,7 @@ impl<F: Scalar> Model<F> for Sequential<F> {
     }
 
     fn non_finite_parameter(&self) -> Option<String> {
-        self.first_non_finite_param()
+        self.chain.non_finite_parameter()
     }
 
     fn as_model(&mut self) -> &mut dyn Model<F> {
@@ -125,10 +82,4 @@ impl<F: Scalar> Sequential<F> {
         };
         model.into_any().downcast().map(|model| *model).map_err(|_| other())
     }
-}
-
-/// The error of a call with another number of tensors than one for the input and one for the output.
-fn not_one() -> Error {
-    Error::custom("a `Sequential` must get one input and one output, got other numbers of them")
-        .help("Give as many tensors as the model has `inputs` and `outputs`.")
 }

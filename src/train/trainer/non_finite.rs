@@ -39,7 +39,7 @@ pub(in crate::train) fn in_training<F: Scalar, L: Loss<F>, T: AsTarget<L::Target
 ) -> Result<Error> {
     let mut batch = Batch::default();
     data.read(indices, pass, &mut batch)?;
-    let what = match model.find_non_finite(&mut [batch.take_input()])? {
+    let what = match model.find_non_finite(&mut [Some(batch.take_input())])? {
         Some(what) => what,
         None => loss_of(sample_of_infinite_loss(model, loss, data, indices, pass)?),
     };

@@ -19,7 +19,8 @@ use crate::infer::{check_count, check_finite_input};
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
-use crate::nn::{Infer, Model, OutputActivation, vacant};
+use crate::nn::predict::no_output;
+use crate::nn::{Infer, Model, OutputActivation};
 use crate::optim::gathered;
 use crate::predictions::nan_sample;
 use crate::target::AsTarget;
@@ -174,9 +175,10 @@ pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
 ) -> Result<LossSum> {
     let samples = input.shape().first().map_or(0, |&samples| samples as u64);
     let activation = fused(model, loss);
-    let mut outputs = [vacant()];
-    let cache = model.train(&mut [input], &[activation.is_some()], &mut outputs)?;
+    let mut outputs = [None];
+    let cache = model.train(&mut [Some(input)], &[activation.is_some()], &mut outputs)?;
     let [output] = outputs;
+    let output = output.ok_or_else(no_output)?;
     if nan_sample(&output).is_some() {
         return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
     }
