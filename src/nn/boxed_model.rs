@@ -42,6 +42,24 @@ impl<F: Scalar> Model<F> for Box<dyn Model<F>> {
         (**self).learn(cache, gradients)
     }
 
+    fn eval(
+        &mut self,
+        inputs: &mut [Option<Tensor<F>>],
+        logits: &[bool],
+        outputs: &mut [Option<Tensor<F>>],
+    ) -> Result<ModelCache> {
+        (**self).eval(inputs, logits, outputs)
+    }
+
+    fn input_gradients(
+        &mut self,
+        cache: ModelCache,
+        gradients: &mut [Option<Tensor<F>>],
+        inputs: &mut [Option<Tensor<F>>],
+    ) -> Result<()> {
+        (**self).input_gradients(cache, gradients, inputs)
+    }
+
     fn known_values_in_training(&self, output: usize) -> OutputActivation {
         (**self).known_values_in_training(output)
     }

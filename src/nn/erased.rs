@@ -33,6 +33,41 @@ use std::any::Any;
 /// empty `Option`.
 pub(crate) type CacheSlot = Option<Box<dyn Any + Send + Sync>>;
 
+/// Which function a forward pass with a cache computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// That of training: [`Layer::forward_train`].
+    Train,
+    /// That of inference: [`Layer::forward_eval`].
+    Eval,
+}
+
+impl Mode {
+    /// Runs a layer's pass with a cache in this mode.
+    pub fn forward<F: Scalar, L: Layer<F>>(
+        self,
+        layer: &mut L,
+        input: Tensor<F>,
+    ) -> Result<(Tensor<F>, L::Cache)> {
+        match self {
+            Self::Train => layer.forward_train(input),
+            Self::Eval => layer.forward_eval(input),
+        }
+    }
+
+    /// [`forward`](Self::forward) without the layer's final activation.
+    pub fn forward_logits<F: Scalar, L: Layer<F>>(
+        self,
+        layer: &mut L,
+        input: Tensor<F>,
+    ) -> Result<(Tensor<F>, L::Cache)> {
+        match self {
+            Self::Train => layer.forward_train_logits(input),
+            Self::Eval => layer.forward_eval_logits(input),
+        }
+    }
+}
+
 /// The part of [`Layer`] that inference needs, as an object-safe trait; its method names have a prefix so that both traits
 /// may be in scope.
 ///
@@ -61,16 +96,22 @@ pub(crate) trait ErasedInfer<F: Scalar>: AnyLayer<F> {
 pub(crate) trait ErasedLayer<F: Scalar>: ErasedInfer<F> {
     /// [`Layer::forward`].
     fn erased_forward(&self, input: Tensor<F>) -> Result<Tensor<F>>;
-    /// [`Layer::forward_train`]; the cache goes into the slot. On failure the slot keeps its old content.
-    fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
+    /// [`Layer::forward_train`] or [`Layer::forward_eval`]; the cache goes into the slot. On failure the slot keeps its
+    /// old content.
+    fn erased_forward_in(&mut self, mode: Mode, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
     /// [`Layer::backward`] with the cache from the slot. The slot is empty afterwards: a second call is an error.
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::backward_params`], likewise.
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
     /// [`Layer::check_batch_size`].
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
-    /// [`Layer::forward_train_logits`]; the cache goes into the slot.
-    fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>>;
+    /// [`Layer::forward_train_logits`] or [`Layer::forward_eval_logits`]; the cache goes into the slot.
+    fn erased_forward_logits_in(
+        &mut self,
+        mode: Mode,
+        input: Tensor<F>,
+        slot: &mut CacheSlot,
+    ) -> Result<Tensor<F>>;
     /// [`Layer::training_activation`].
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation;
     /// [`Layer::visit_params_mut`], with the layer's own names.
@@ -132,8 +173,8 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.forward(input)
     }
 
-    fn erased_forward_train(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
-        self.forward_train(input).map(|(output, cache)| put::<F, L>(slot, cache, output))
+    fn erased_forward_in(&mut self, mode: Mode, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
+        mode.forward(self, input).map(|(output, cache)| put::<F, L>(slot, cache, output))
     }
 
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>> {
@@ -150,8 +191,13 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.check_batch_size(input, samples)
     }
 
-    fn erased_forward_train_logits(&mut self, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
-        self.forward_train_logits(input).map(|(output, cache)| put::<F, L>(slot, cache, output))
+    fn erased_forward_logits_in(
+        &mut self,
+        mode: Mode,
+        input: Tensor<F>,
+        slot: &mut CacheSlot,
+    ) -> Result<Tensor<F>> {
+        mode.forward_logits(self, input).map(|(output, cache)| put::<F, L>(slot, cache, output))
     }
 
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation {

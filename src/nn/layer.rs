@@ -139,6 +139,33 @@ pub trait Layer<F: Scalar = f32>:
     /// As [`forward`](Layer::forward).
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)>;
 
+    /// Inference with a cache for [`backward`](Layer::backward): returns what [`forward`](Layer::forward) returns, and
+    /// changes nothing of the layer.
+    ///
+    /// With it [`input_gradient`](crate::train::input_gradient) differentiates the function that predicts. The default
+    /// calls [`forward_train`](Layer::forward_train), which is right for a layer that computes the same in training and
+    /// leaves itself unchanged. Others override it: dropout passes its input on, batch normalization takes the running
+    /// statistics. A container calls this method of its parts. [`LayerCheck`](crate::testing::LayerCheck) checks it.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let mut layer = LayerSpec::<f32>::build(Dropout::rate(0.5), &[3], &Random::seed(1))?;
+    /// let ones = || Tensor::<f32>::ones(vec![2, 3]);
+    /// let (y, cache) = layer.forward_eval(ones())?;
+    /// assert_eq!(y, ones());
+    /// assert_eq!(layer.backward(cache, ones())?, ones());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// PyTorch does the same after `model.eval()`, Keras with `training=False` inside of a gradient tape.
+    ///
+    /// # Errors
+    /// As [`forward`](Layer::forward).
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        self.forward_train(input)
+    }
+
     /// Returns the gradient of the loss with respect to the input, given that with respect to the output, and adds to
     /// the gradients of the parameters.
     ///
@@ -240,6 +267,16 @@ pub trait Layer<F: Scalar = f32>:
     fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         let _ = input;
         Err(no_logits("forward_train_logits", Self::KIND.name()))
+    }
+
+    /// [`forward_eval`](Layer::forward_eval) without the final activation.
+    ///
+    /// The default calls [`forward_train_logits`](Layer::forward_train_logits); a container overrides it.
+    ///
+    /// # Errors
+    /// As [`forward_eval`](Layer::forward_eval), and when the layer does not implement it.
+    fn forward_eval_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        self.forward_train_logits(input)
     }
 
     /// Returns the layers inside this one, for an input of this shape (without the batch axis). The default is none.

@@ -185,6 +185,51 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     /// If the cache is that of another model, or a gradient has another shape than its output.
     fn learn(&mut self, cache: ModelCache, gradients: &mut [Option<Tensor<F>>]) -> Result<()>;
 
+    /// Runs inference like [`Infer::infer`], and returns the cache for [`input_gradients`](Model::input_gradients): dropout
+    /// is off, batch normalization takes its running statistics, and nothing of the model is changed.
+    ///
+    /// # Errors
+    /// As [`Infer::infer`].
+    fn eval(
+        &mut self,
+        inputs: &mut [Option<Tensor<F>>],
+        logits: &[bool],
+        outputs: &mut [Option<Tensor<F>>],
+    ) -> Result<ModelCache>;
+
+    /// Puts the gradients at the inputs into `inputs`, given those at the outputs, which it takes. It also adds to the
+    /// gradients of the parameters: use a copy ([`boxed`](Model::boxed)) whose parameters are frozen.
+    ///
+    /// The saliency of a class is the gradient of its score at the input:
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([3]).seed(1).layer(Dense::units(8)).layer(Tanh).layer(Dense::units(2)).build()?;
+    /// let mut copy = model.boxed();
+    /// copy.freeze("")?;
+    /// let x = Array2::<f32>::ones((4, 3)).into_dyn();
+    /// let (mut scores, mut saliency) = ([None], [None]);
+    /// let cache = copy.eval(&mut [Some(x)], &[true], &mut scores)?;
+    /// let class = arr2(&[[0.0f32, 1.0]]).broadcast((4, 2)).unwrap().to_owned().into_dyn(); // the score of class 1
+    /// copy.input_gradients(cache, &mut [Some(class)], &mut saliency)?;
+    /// assert_eq!(saliency[0].as_ref().unwrap().shape(), [4, 3]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// For the gradient of a loss there is [`input_gradient`](crate::train::input_gradient). An input of ids has no
+    /// gradient, and gets zeros.
+    ///
+    /// # Errors
+    /// If the cache is that of another model, or a gradient has another shape than its output.
+    fn input_gradients(
+        &mut self,
+        cache: ModelCache,
+        gradients: &mut [Option<Tensor<F>>],
+        inputs: &mut [Option<Tensor<F>>],
+    ) -> Result<()>;
+
     /// [`Infer::known_values`] in training, where dropout and noise may change them.
     fn known_values_in_training(&self, output: usize) -> OutputActivation;
 

@@ -1,12 +1,12 @@
 //! The checks of [`LayerCheck`].
 
 use super::differences::{
-    central, chosen, compare, gradients_of, names, random_tensor, same, trained, value_of,
+    central, chosen, compare, forward_in, gradients_of, names, random_tensor, same, value_of,
 };
 use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::erased::ErasedLayer;
+use crate::nn::erased::{ErasedLayer, Mode};
 use crate::nn::{Layer, OutputActivation, Registry, Sigmoid, Softmax, WithoutActivation};
 use crate::random::{Random, RandomStream};
 use crate::tensor::{Tensor, owned, slice, standard};
@@ -42,11 +42,12 @@ impl<F: Scalar> LayerCheck<F> {
             }
         });
         // Moves the buffers away from their initial values too.
-        layer.erased_forward_train(x.clone(), &mut None)?;
+        layer.erased_forward_in(Mode::Train, x.clone(), &mut None)?;
 
         let y = self.outputs(layer, &x, &mut report)?;
         self.gradients(layer, &x, &mut draws, &mut report)?;
         check_activation(layer, &x, &y, &mut draws, &mut report)?;
+        self.eval(layer, (&x, &y), &mut draws, &mut report)?;
         let bytes = layer.erased_encode()?;
         let loaded = self.registry.clone().unwrap_or_else(Registry::builtin).decoding(|| load(&bytes))?;
         let again = standard(loaded.erased_forward(x)?);
@@ -84,7 +85,7 @@ impl<F: Scalar> LayerCheck<F> {
         if self.is_exempt(Exemption::TrainingDiffers) {
             report.skipped("training has the same outputs as inference", Exemption::TrainingDiffers);
         } else {
-            let (trained, _) = trained(layer, x.clone())?;
+            let (trained, _) = forward_in(Mode::Train, layer, x.clone())?;
             same("the output in training", &standard(trained), &y)?;
             report.passed("training has the same outputs as inference");
         }
@@ -110,12 +111,12 @@ impl<F: Scalar> LayerCheck<F> {
         draws: &mut RandomStream,
         report: &mut CheckReport,
     ) -> Result<()> {
-        let (y, mut cache) = trained(layer, x.clone())?;
+        let (y, mut cache) = forward_in(Mode::Train, layer, x.clone())?;
         // The loss whose gradient is checked: a random combination of the outputs.
         let weights: Tensor<F> = random_tensor(y.shape(), draws);
         let loss = |layer: &dyn ErasedLayer<F>, x: Tensor<F>| -> Result<f64> {
-            let (y, _) = trained(layer, x)?;
-            Ok(slice(&standard(y)).iter().zip(slice(&weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum())
+            let (y, _) = forward_in(Mode::Train, layer, x)?;
+            Ok(weighted(&standard(y), &weights))
         };
         layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
         // This pass has the same state as the passes it is compared with: a clone ran the forward pass above.
@@ -128,15 +129,7 @@ impl<F: Scalar> LayerCheck<F> {
         if self.is_exempt(Exemption::InputGradient) {
             report.skipped("the gradient at the input", Exemption::InputGradient);
         } else {
-            for i in chosen(x.len(), draws) {
-                let difference = central(slice(x)[i], |v| {
-                    let mut moved = x.clone();
-                    moved.as_slice_mut().expect("standard layout")[i] = v;
-                    loss(layer, moved)
-                })?;
-                let what = format!("the gradient at number {i} of the input");
-                compare::<F>(&what, slice(&dx)[i].as_f64(), difference)?;
-            }
+            at_input("the input", x, &dx, draws, |x| loss(layer, x))?;
             report.passed("the gradient at the input agrees with finite differences");
         }
 
@@ -164,6 +157,48 @@ impl<F: Scalar> LayerCheck<F> {
         Ok(())
     }
 
+    /// Checks `forward_eval`: its outputs are those of inference, it leaves the layer as it is, and the gradient at the
+    /// input from its cache is that of inference.
+    fn eval(
+        &self,
+        layer: &dyn ErasedLayer<F>,
+        (x, y): (&Tensor<F>, &Tensor<F>),
+        draws: &mut RandomStream,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        let (mut own, mut cache) = (layer.erased_clone(), None);
+        let found = standard(own.erased_forward_in(Mode::Eval, x.clone(), &mut cache)?);
+        same("the output of `forward_eval`", &found, y).map_err(|error| {
+            error.help("It computes what `forward` computes: write it beside `forward_train`, and in a container call that of each part.")
+        })?;
+        if own.erased_encode()? != layer.erased_encode()? {
+            return Err(Error::custom("`forward_eval` must leave the layer as it is, got another state")
+                .help("It updates no statistics and counts no steps: write it beside `forward_train`."));
+        }
+        report.passed("forward_eval has the outputs of inference, and leaves the layer as it is");
+        if self.is_exempt(Exemption::InputGradient) {
+            return Ok(());
+        }
+        let weights: Tensor<F> = random_tensor(y.shape(), draws);
+        let dx = standard(own.erased_backward(&mut cache, weights.clone())?);
+        if self.is_exempt(Exemption::TrainingDiffers) {
+            at_input("the input at inference", x, &dx, draws, |x| {
+                Ok(weighted(&standard(layer.erased_forward(x)?), &weights))
+            })?;
+            report.passed("the gradient at the input at inference agrees with finite differences");
+        } else {
+            let (mut trained, mut cache) = (layer.erased_clone(), None);
+            trained.erased_forward_in(Mode::Train, x.clone(), &mut cache)?;
+            same(
+                "the input's gradient at inference",
+                &dx,
+                &standard(trained.erased_backward(&mut cache, weights)?),
+            )?;
+            report.passed("the gradient at the input at inference is that of training");
+        }
+        Ok(())
+    }
+
     /// Checks that a second backward pass doubles the gradients, and that `backward_params` computes the same ones.
     fn sums(
         &self,
@@ -173,17 +208,41 @@ impl<F: Scalar> LayerCheck<F> {
         first: &[(String, Vec<f64>)],
     ) -> Result<()> {
         let mut twice = layer.erased_clone();
-        let (_, mut cache) = trained(layer, x.clone())?;
+        let (_, mut cache) = forward_in(Mode::Train, layer, x.clone())?;
         twice.erased_backward(&mut cache, weights.clone())?;
         let mut params = layer.erased_clone();
         params.erased_visit_mut(&mut |_, param| param.clear_gradient());
-        let (_, mut cache) = trained(layer, x.clone())?;
+        let (_, mut cache) = forward_in(Mode::Train, layer, x.clone())?;
         params.erased_backward_params(&mut cache, weights.clone())?;
         for (other, factor, what) in [(twice, 2.0, "two backward passes"), (params, 1.0, "backward_params")] {
             same_gradients::<F>(what, &*other, factor, first)?;
         }
         Ok(())
     }
+}
+
+/// Returns the loss whose gradient is checked: a combination of the outputs with these weights.
+fn weighted<F: Scalar>(y: &Tensor<F>, weights: &Tensor<F>) -> f64 {
+    slice(y).iter().zip(slice(weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum()
+}
+
+/// Compares a gradient at the input with differences of `loss`.
+fn at_input<F: Scalar>(
+    what: &str,
+    x: &Tensor<F>,
+    dx: &Tensor<F>,
+    draws: &mut RandomStream,
+    loss: impl Fn(Tensor<F>) -> Result<f64>,
+) -> Result<()> {
+    for i in chosen(x.len(), draws) {
+        let difference = central(slice(x)[i], |v| {
+            let mut moved = x.clone();
+            moved.as_slice_mut().expect("standard layout")[i] = v;
+            loss(moved)
+        })?;
+        compare::<F>(&format!("the gradient at number {i} of {what}"), slice(dx)[i].as_f64(), difference)?;
+    }
+    Ok(())
 }
 
 /// Checks the layer without its activation: applying the activation must give the same outputs and gradients.
@@ -211,8 +270,8 @@ fn check_activation<F: Scalar>(
     }
     let (mut whole, mut rest) = (layer.erased_clone(), layer.erased_clone());
     let (mut cache, mut cache_of_rest) = (None, None);
-    let y = standard(whole.erased_forward_train(x.clone(), &mut cache)?);
-    let z = rest.erased_forward_train_logits(x.clone(), &mut cache_of_rest)?;
+    let y = standard(whole.erased_forward_in(Mode::Train, x.clone(), &mut cache)?);
+    let z = rest.erased_forward_logits_in(Mode::Train, x.clone(), &mut cache_of_rest)?;
     same("the output of an activation in training", &y, &activation.apply(z))?;
     let grad: Tensor<F> = random_tensor(y.shape(), draws);
     let dz = match activation {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::erased::{CacheSlot, ErasedLayer};
+use crate::nn::erased::{CacheSlot, ErasedLayer, Mode};
 use crate::param::{Gradient, Param};
 use crate::random::RandomStream;
 use crate::tensor::{Tensor, slice};
@@ -19,10 +19,14 @@ struct Tolerance {
     relative: f64,
 }
 
-/// Returns the output of a clone of the layer in training, and its cache.
-pub(super) fn trained<F: Scalar>(layer: &dyn ErasedLayer<F>, x: Tensor<F>) -> Result<(Tensor<F>, CacheSlot)> {
+/// Returns the output of a clone of the layer in this mode, and its cache.
+pub(super) fn forward_in<F: Scalar>(
+    mode: Mode,
+    layer: &dyn ErasedLayer<F>,
+    x: Tensor<F>,
+) -> Result<(Tensor<F>, CacheSlot)> {
     let mut cache = None;
-    let output = layer.erased_clone().erased_forward_train(x, &mut cache)?;
+    let output = layer.erased_clone().erased_forward_in(mode, x, &mut cache)?;
     Ok((output, cache))
 }
 

@@ -104,7 +104,9 @@ pub enum Exemption {
 /// 6. `visit_params` and `visit_params_mut` show the same parameters, each name once.
 /// 7. A layer that declares an [`OutputActivation`](crate::nn::OutputActivation) computes that function: of its input,
 ///    or of its logits, from which the gradients are the same.
-/// 8. The layer, saved and loaded, gives bit-identical output.
+/// 8. `forward_eval` gives the output of inference and leaves the layer as it is; the gradient at the input from its
+///    cache agrees with finite differences of `forward`.
+/// 9. The layer, saved and loaded, gives bit-identical output.
 ///
 /// ```
 /// use plywood::prelude::*;

@@ -77,6 +77,7 @@ mod checkpoint_folder;
 mod compatibility;
 mod cross_validation;
 mod find_learning_rate;
+mod input_gradient;
 mod prefetch;
 mod run;
 mod search;
@@ -91,5 +92,6 @@ pub use callbacks::{
 pub use checkpoint_folder::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
 pub use find_learning_rate::LearningRateCurve;
+pub use input_gradient::input_gradient;
 pub use search::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 pub use trainer::{Evaluation, Resumed, Trainer, accumulate};

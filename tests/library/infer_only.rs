@@ -14,7 +14,7 @@ fn symbols(program: &str, name: &str) -> usize {
 }
 
 const TRAINING: [&str; 5] =
-    ["erased_backward", "erased_forward_train", "backward", "forward_train", "backward_params"];
+    ["erased_backward", "erased_forward_in", "backward", "forward_train", "backward_params"];
 
 #[test]
 fn a_program_that_only_infers_has_no_symbol_of_a_backward_pass() {

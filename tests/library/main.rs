@@ -37,6 +37,7 @@ mod image_folder;
 mod image_threads;
 mod images;
 mod infer_only;
+mod input_gradient;
 mod keras;
 mod kill;
 mod layers;

@@ -132,7 +132,8 @@ impl<F: Scalar> Whiten<F> {
 
 impl<F: Scalar> Layer<F> for Whiten<F> {
     const KIND: Kind = Kind::own("outside.whiten");
-    type Cache = (Tensor<F>, Tensor<F>);
+    /// The normal numbers, in training alone, and the factor.
+    type Cache = (Option<Tensor<F>>, Tensor<F>);
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if input != self.mean.shape() {
             let expected = format!("{:?}", self.mean.shape());
@@ -146,7 +147,7 @@ impl<F: Scalar> Layer<F> for Whiten<F> {
     }
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         check_batch(&input, self.mean.shape())?;
-        let Some(mean) = input.mean_axis(Axis(0)) else { return Ok((input.clone(), (input.clone(), input))) };
+        let Some(mean) = input.mean_axis(Axis(0)) else { return Ok((input.clone(), (None, input))) };
         let centred = input - &mean;
         let variance = (&centred * &centred).mean_axis(Axis(0)).unwrap_or_else(|| mean.clone());
         let keep = F::of(0.9);
@@ -155,9 +156,14 @@ impl<F: Scalar> Layer<F> for Whiten<F> {
         self.variance.set_value(update(self.variance.value(), &variance))?;
         let factor = variance.mapv(|v| (v + Self::epsilon()).sqrt().recip());
         let normal = centred * &factor;
-        Ok((normal.clone(), (normal, factor)))
+        Ok((normal.clone(), (Some(normal), factor)))
+    }
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        let factor = self.variance.value().mapv(|v| (v + Self::epsilon()).sqrt().recip());
+        Ok((self.forward(input)?, (None, factor)))
     }
     fn backward(&mut self, (normal, factor): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let Some(normal) = normal else { return Ok(grad * factor) };
         check_gradient(&grad, normal.shape())?;
         let mean = |t: Tensor<F>| t.mean_axis(Axis(0)).unwrap_or(t);
         let shift = mean(grad.clone()) + &normal * &mean(&grad * &normal);
@@ -206,6 +212,10 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     }
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
         let (output, cache) = self.body.forward_train(input.clone())?;
+        Ok((output + input, cache))
+    }
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        let (output, cache) = self.body.forward_eval(input.clone())?;
         Ok((output + input, cache))
     }
     fn backward(&mut self, cache: Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {

@@ -7,6 +7,7 @@ use super::{added, check_equal, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::ModelCache;
+use crate::nn::erased::Mode;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
 use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
 use crate::param::Param;
@@ -71,6 +72,14 @@ impl<F: Scalar> Add<F> {
         let sum = outputs.into_iter().reduce(added);
         sum.ok_or_else(|| Error::custom("there must be at least one branch, got none"))
     }
+
+    /// Runs the branches with their caches, and joins their outputs.
+    fn forward_in(&mut self, mode: Mode, input: Tensor<F>) -> Result<(Tensor<F>, <Self as Layer<F>>::Cache)> {
+        let (outputs, caches) = branches::forward_in(mode, &mut self.branches, input)?;
+        let output = Self::sum(outputs)?;
+        let shape = output.shape().to_vec();
+        Ok((output, (caches, shape)))
+    }
 }
 
 impl<F: Scalar> Layer<F> for Add<F> {
@@ -89,10 +98,11 @@ impl<F: Scalar> Layer<F> for Add<F> {
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
-        let (outputs, caches) = branches::forward_train(&mut self.branches, input)?;
-        let output = Self::sum(outputs)?;
-        let shape = output.shape().to_vec();
-        Ok((output, (caches, shape)))
+        self.forward_in(Mode::Train, input)
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        self.forward_in(Mode::Eval, input)
     }
 
     fn backward(&mut self, (caches, shape): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {

@@ -11,6 +11,7 @@ use super::{visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::ModelCache;
+use crate::nn::erased::Mode;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
 use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
 use crate::param::Param;
@@ -149,6 +150,13 @@ impl<F: Scalar> Concat<F> {
         recycle(grad);
         Ok(parts)
     }
+
+    /// Runs the branches with their caches, and joins their outputs.
+    fn forward_in(&mut self, mode: Mode, input: Tensor<F>) -> Result<(Tensor<F>, <Self as Layer<F>>::Cache)> {
+        let (outputs, caches) = branches::forward_in(mode, &mut self.branches, input)?;
+        let (output, shapes) = self.join(outputs)?;
+        Ok((output, (caches, shapes)))
+    }
 }
 
 impl<F: Scalar> Layer<F> for Concat<F> {
@@ -165,9 +173,11 @@ impl<F: Scalar> Layer<F> for Concat<F> {
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
-        let (outputs, caches) = branches::forward_train(&mut self.branches, input)?;
-        let (output, shapes) = self.join(outputs)?;
-        Ok((output, (caches, shapes)))
+        self.forward_in(Mode::Train, input)
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        self.forward_in(Mode::Eval, input)
     }
 
     fn backward(&mut self, (caches, shapes): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {

@@ -21,6 +21,7 @@ pub use residual::{Residual, ResidualSpec};
 use super::sequential::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::nn::erased::Mode;
 use crate::nn::{Layer, ModelCache, Part, names};
 use crate::param::Param;
 use crate::random::Random;
@@ -59,12 +60,13 @@ pub(in crate::nn) fn forward<F: Scalar>(
 }
 
 /// Returns the outputs of all blocks, and their caches.
-pub(in crate::nn) fn forward_train<F: Scalar>(
+pub(in crate::nn) fn forward_in<F: Scalar>(
+    mode: Mode,
     blocks: &mut [Sequential<F>],
     input: Tensor<F>,
 ) -> Result<(Vec<Tensor<F>>, Vec<ModelCache>)> {
     let results = each(numbered(blocks.iter_mut()), input, |block, x| {
-        block.forward_train(x).map(|(y, cache)| (standard(y), cache))
+        mode.forward(block, x).map(|(y, cache)| (standard(y), cache))
     })?;
     Ok(results.into_iter().unzip())
 }

@@ -7,6 +7,7 @@ use super::{Named, added, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::ModelCache;
+use crate::nn::erased::Mode;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
 use crate::nn::{Layer, LayerSpec, OutputActivation, Part, check_gradient};
 use crate::param::Param;
@@ -77,6 +78,23 @@ impl<F: Scalar> Residual<F> {
             .into_iter()
             .chain(self.projection.as_ref().map(|block| ("projection", block)))
     }
+
+    /// Runs the block and the projection with their caches, and adds their outputs.
+    fn forward_in(&mut self, mode: Mode, input: Tensor<F>) -> Result<(Tensor<F>, <Self as Layer<F>>::Cache)> {
+        let input = standard(input);
+        let (output, cache) =
+            mode.forward(&mut self.block, copy(&input)).map_err(|error| error.at("block"))?;
+        let (other, second) = match &mut self.projection {
+            None => (input, None),
+            Some(projection) => {
+                let (y, cache) = mode.forward(projection, input).map_err(|error| error.at("projection"))?;
+                (y, Some(cache))
+            }
+        };
+        check(output.shape(), other.shape())?;
+        let shape = output.shape().to_vec();
+        Ok((added(standard(output), standard(other)), (cache, second, shape)))
+    }
 }
 
 /// Checks that both summands have the same shape.
@@ -118,18 +136,11 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
-        let input = standard(input);
-        let (output, cache) = self.block.forward_train(copy(&input)).map_err(|error| error.at("block"))?;
-        let (other, second) = match &mut self.projection {
-            None => (input, None),
-            Some(projection) => {
-                let (y, cache) = projection.forward_train(input).map_err(|error| error.at("projection"))?;
-                (y, Some(cache))
-            }
-        };
-        check(output.shape(), other.shape())?;
-        let shape = output.shape().to_vec();
-        Ok((added(standard(output), standard(other)), (cache, second, shape)))
+        self.forward_in(Mode::Train, input)
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        self.forward_in(Mode::Eval, input)
     }
 
     fn backward(&mut self, (cache, second, shape): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {

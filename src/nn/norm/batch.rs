@@ -35,7 +35,7 @@ use crate::nn::{Layer, LayerSpec, OutputActivation, batch_error, check_gradient}
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
-use crate::tensor::{Tensor, recycle, scratch, size, slice, slice_mut, standard};
+use crate::tensor::{Tensor, copy, recycle, scratch, size, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// Batch normalization: `y = (x - mean) / √(variance + ε) · weight + bias`, per feature or channel.
@@ -193,6 +193,47 @@ impl<F: Scalar> BatchNorm<F> {
         }
         (factor, offset)
     }
+
+    /// Returns the mean and the variance of a batch, and updates the running ones.
+    fn of_batch(&mut self, x: &Tensor<F>, inner: usize) -> (Tensor<F>, Tensor<F>) {
+        let n = self.features();
+        let count = F::of((x.len() / n) as f64);
+        let (mut mean, mut variance) = (scratch(&[n]), scratch(&[n]));
+        let (m, v) = (slice_mut(&mut mean), slice_mut(&mut variance));
+        F::sum_channels(slice(x), inner, m);
+        F::scale(m, count.recip());
+        F::spread_channels(slice(x), inner, m, v);
+        F::scale(v, count.recip());
+        let (old, new) = (F::of(1.0 - self.momentum), F::of(self.momentum));
+        F::scale(self.running_mean.as_slice_mut(), old);
+        F::add_scaled(self.running_mean.as_slice_mut(), new, m);
+        F::scale(self.running_var.as_slice_mut(), old);
+        F::add_scaled(self.running_var.as_slice_mut(), new * count / (count - F::one()), v);
+        (mean, variance)
+    }
+
+    /// Returns the running mean and variance.
+    fn running(&self) -> (Tensor<F>, Tensor<F>) {
+        (copy(self.running_mean.value()), copy(self.running_var.value()))
+    }
+
+    /// Returns `w · x̂ + b` by these statistics, and the cache.
+    fn standardized(
+        &self,
+        (mut x, inner): (Tensor<F>, usize),
+        (mean, mut factor): (Tensor<F>, Tensor<F>),
+        batch: bool,
+    ) -> (Tensor<F>, BatchNormCache<F>) {
+        let epsilon = F::of(self.epsilon);
+        for f in slice_mut(&mut factor) {
+            *f = (*f + epsilon).sqrt().recip();
+        }
+        F::standardize_channels(slice_mut(&mut x), inner, slice(&mean), slice(&factor));
+        let mut output = copy(&x);
+        F::affine_channels(slice_mut(&mut output), inner, self.weight.as_slice(), self.bias.as_slice());
+        recycle(mean);
+        (output, BatchNormCache { normal: x, factor, batch })
+    }
 }
 
 impl<F: Scalar> Layer<F> for BatchNorm<F> {
@@ -224,36 +265,15 @@ impl<F: Scalar> Layer<F> for BatchNorm<F> {
 
     /// Takes five passes over the batch: mean, variance, `x̂`, a copy, and `w · x̂ + b`.
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
-        let (mut x, inner) = self.checked(input)?;
-        let n = self.features();
-        let rows = x.len() / n;
-        let count = F::of(rows as f64);
-        let (mut mean, mut factor) = (scratch(&[n]), scratch(&[n]));
-        let (m, f) = (slice_mut(&mut mean), slice_mut(&mut factor));
-        let batch = rows > 1 && !self.is_frozen();
-        if batch {
-            F::sum_channels(slice(&x), inner, m);
-            F::scale(m, count.recip());
-            F::spread_channels(slice(&x), inner, m, f);
-            F::scale(f, count.recip());
-            let (old, new) = (F::of(1.0 - self.momentum), F::of(self.momentum));
-            F::scale(self.running_mean.as_slice_mut(), old);
-            F::add_scaled(self.running_mean.as_slice_mut(), new, m);
-            F::scale(self.running_var.as_slice_mut(), old);
-            F::add_scaled(self.running_var.as_slice_mut(), new * count / (count - F::one()), f);
-        } else {
-            m.copy_from_slice(self.running_mean.as_slice());
-            f.copy_from_slice(self.running_var.as_slice());
-        }
-        let epsilon = F::of(self.epsilon);
-        for f in f.iter_mut() {
-            *f = (*f + epsilon).sqrt().recip();
-        }
-        F::standardize_channels(slice_mut(&mut x), inner, m, f);
-        let mut output = crate::tensor::copy(&x);
-        F::affine_channels(slice_mut(&mut output), inner, self.weight.as_slice(), self.bias.as_slice());
-        recycle(mean);
-        Ok((output, BatchNormCache { normal: x, factor, batch }))
+        let (x, inner) = self.checked(input)?;
+        let batch = x.len() / self.features() > 1 && !self.is_frozen();
+        let statistics = if batch { self.of_batch(&x, inner) } else { self.running() };
+        Ok(self.standardized((x, inner), statistics, batch))
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, BatchNormCache<F>)> {
+        let checked = self.checked(input)?;
+        Ok(self.standardized(checked, self.running(), false))
     }
 
     /// A frozen parameter ignores its gradient, but its sum is needed for `dx`.
@@ -396,55 +416,4 @@ fn check_settings(epsilon: f64, momentum: f64) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::{arr1, arr2};
-
-    #[test]
-    fn by_hand_in_training_and_at_inference() {
-        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[2], &Random::seed(0)).unwrap();
-        let x = arr2(&[[1., 10.], [3., 30.]]).into_dyn();
-        let (y, _) = bn.forward_train(x.clone()).unwrap();
-        let expected = 1. / (1. + 1e-5f64).sqrt();
-        assert!((y[[0, 0]] + expected).abs() < 1e-12 && (y[[1, 0]] - expected).abs() < 1e-12);
-        assert!((bn.running_mean.value() - arr1(&[0.2, 2.]).into_dyn()).iter().all(|d| d.abs() < 1e-12));
-        // Unbiased variances 2 and 200.
-        assert!((bn.running_var.value() - arr1(&[1.1, 20.9]).into_dyn()).iter().all(|d| d.abs() < 1e-12));
-        let y = bn.forward(x).unwrap();
-        assert!((y[[0, 0]] - 0.8 / (1.1 + 1e-5f64).sqrt()).abs() < 1e-12);
-    }
-
-    #[test]
-    fn one_sample_leaves_the_statistics_alone() {
-        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[1], &Random::seed(0)).unwrap();
-        let x = arr2(&[[5.]]).into_dyn();
-        let (y, cache) = bn.forward_train(x.clone()).unwrap();
-        assert!((&y - &bn.forward(x).unwrap()).iter().all(|d| d.abs() < 1e-12));
-        assert_eq!(bn.running_mean.as_slice(), [0.]);
-        let dx = bn.backward(cache, arr2(&[[1.]]).into_dyn()).unwrap();
-        assert!((dx[[0, 0]] - 1. / (1. + 1e-5f64).sqrt()).abs() < 1e-12);
-    }
-
-    #[test]
-    fn one_image_has_a_variance_and_two_channels_have_their_own() {
-        let mut bn: BatchNorm<f64> = BatchNorm::new().build(&[2, 2], &Random::seed(0)).unwrap();
-        let x = ndarray::arr3(&[[[1., 3.], [10., 30.]]]).into_dyn();
-        let (y, _) = bn.forward_train(x).unwrap();
-        assert!(y.iter().zip([-1., 1., -1., 1.]).all(|(y, expected)| (y - expected).abs() < 1e-5));
-        assert!((bn.running_mean.as_slice()[1] - 2.).abs() < 1e-12);
-        for shape in [&[][..], &[2], &[1, 3, 2], &[1, 3]] {
-            assert!(bn.forward(Tensor::zeros(shape)).is_err(), "{shape:?}");
-        }
-        assert_eq!(bn.forward(Tensor::zeros(vec![1, 2, 0])).unwrap().shape(), [1, 2, 0]);
-        assert!(bn.forward_train(Tensor::zeros(vec![0, 2, 3])).is_ok());
-    }
-
-    #[test]
-    fn bad_settings_are_refused() {
-        let build =
-            |spec: BatchNormSpec, shape: &[usize]| LayerSpec::<f32>::build(spec, shape, &Random::seed(0));
-        assert!(build(BatchNorm::new(), &[]).is_err() && build(BatchNorm::new(), &[0, 2]).is_err());
-        assert!(build(BatchNorm::new().epsilon(0.), &[2]).is_err());
-        assert!(build(BatchNorm::new().momentum(f64::NAN), &[2]).is_err());
-    }
-}
+mod tests;

@@ -130,8 +130,8 @@ pub(super) fn draw_mask<F: Scalar>(rate: f64, random: &Random, step: u64, shape:
 
 impl<F: Scalar> Layer<F> for Dropout {
     const KIND: Kind = Kind::builtin("dropout");
-    /// The mask.
-    type Cache = Tensor<F>;
+    /// The mask; `None` at inference.
+    type Cache = Option<Tensor<F>>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         check_rate(self.rate)?;
@@ -148,17 +148,22 @@ impl<F: Scalar> Layer<F> for Dropout {
     }
 
     /// Draws 32 bits per value, and multiplies in place.
-    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Option<Tensor<F>>)> {
         check_rate(self.rate)?;
         let mut output = standard(input);
         let mask = draw_mask(self.rate, &self.random, self.step, output.shape());
         self.step = self.step.wrapping_add(1); // a file may say anything
         F::multiply(slice_mut(&mut output), slice(&mask));
-        Ok((output, mask))
+        Ok((output, Some(mask)))
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Option<Tensor<F>>)> {
+        Ok((input, None))
     }
 
     /// Applies the same mask: dropped values get no gradient.
-    fn backward(&mut self, mask: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
+    fn backward(&mut self, mask: Option<Tensor<F>>, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let Some(mask) = mask else { return Ok(grad) };
         check_gradient(&grad, mask.shape())?;
         let mut grad = standard(grad);
         F::multiply(slice_mut(&mut grad), slice(&mask));

@@ -84,8 +84,8 @@ fn check_sample(sample: &[usize]) -> Result<()> {
 
 impl<F: Scalar> Layer<F> for Dropout2d {
     const KIND: Kind = Kind::builtin("dropout2d");
-    /// The mask, `[batch, channels]`, and the input's shape.
-    type Cache = (Tensor<F>, IxDyn);
+    /// The mask, `[batch, channels]`, and the input's shape; `None` at inference.
+    type Cache = Option<(Tensor<F>, IxDyn)>;
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         check_rate(self.rate)?;
@@ -112,11 +112,16 @@ impl<F: Scalar> Layer<F> for Dropout2d {
         let mask = draw_mask(self.rate, &self.random, self.step, outer);
         self.step = self.step.wrapping_add(1); // a file may say anything
         F::scale_rows(slice_mut(&mut output), inner.iter().product(), slice(&mask));
-        Ok((output, (mask, shape)))
+        Ok((output, Some((mask, shape))))
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
+        Ok((input, None))
     }
 
     /// Applies the same mask: dropped channels get no gradient.
-    fn backward(&mut self, (mask, shape): Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
+    fn backward(&mut self, cache: Self::Cache, grad: Tensor<F>) -> Result<Tensor<F>> {
+        let Some((mask, shape)) = cache else { return Ok(grad) };
         check_gradient(&grad, shape.slice())?;
         let (mut grad, inner) = (standard(grad), shape.slice().iter().skip(2).product());
         F::scale_rows(slice_mut(&mut grad), inner, slice(&mask));

@@ -110,6 +110,11 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
         Ok((output, shape))
     }
 
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, IxDyn)> {
+        let shape = input.raw_dim();
+        Ok((input, shape))
+    }
+
     /// Returns the gradient unchanged.
     fn backward(&mut self, shape: IxDyn, grad: Tensor<F>) -> Result<Tensor<F>> {
         check_gradient(&grad, shape.slice())?;

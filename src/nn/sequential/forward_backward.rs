@@ -3,16 +3,21 @@
 use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::erased::ErasedLayer;
+use crate::nn::erased::{ErasedLayer, Mode};
 use crate::nn::{Layer, ModelCache, OutputActivation, Part, WithoutActivation, chain, check_batch, names};
 use crate::param::Param;
 use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned};
 
 impl<F: Scalar> Sequential<F> {
-    /// Runs a training pass. If a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass
+    /// Runs a pass with a cache. If a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass
     /// makes new ones.
-    pub(super) fn run_train(&mut self, input: Tensor<F>, to_logits: bool) -> Result<(Tensor<F>, ModelCache)> {
+    pub(super) fn run_in(
+        &mut self,
+        mode: Mode,
+        input: Tensor<F>,
+        to_logits: bool,
+    ) -> Result<(Tensor<F>, ModelCache)> {
         check_batch(&input, self.input_shape())?;
         let (mut x, count) = (input, self.chain.layers.len());
         let mut slots = std::mem::take(&mut self.spare);
@@ -22,8 +27,8 @@ impl<F: Scalar> Sequential<F> {
             let layer = &mut self.chain.layers[i];
             x = match without {
                 WithoutActivation::Nothing => return Ok((x, ModelCache { slots, ran: i })),
-                WithoutActivation::Rest => layer.erased_forward_train_logits(x, slot),
-                WithoutActivation::Unsaid => layer.erased_forward_train(x, slot),
+                WithoutActivation::Rest => layer.erased_forward_logits_in(mode, x, slot),
+                WithoutActivation::Unsaid => layer.erased_forward_in(mode, x, slot),
             }
             .map_err(|error| error.at(self.chain.place(i)))?;
         }
@@ -97,7 +102,11 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
-        self.run_train(input, false)
+        self.run_in(Mode::Train, input, false)
+    }
+
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.run_in(Mode::Eval, input, false)
     }
 
     /// Runs all layers, since the gradient of the input is requested.
@@ -136,7 +145,11 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     }
 
     fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
-        self.run_train(input, true)
+        self.run_in(Mode::Train, input, true)
+    }
+
+    fn forward_eval_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.run_in(Mode::Eval, input, true)
     }
 
     /// The layers, named by their numbers.

@@ -4,6 +4,7 @@ use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::chain::not_one;
+use crate::nn::erased::Mode;
 use crate::nn::model::{infer_as, sealed};
 use crate::nn::{Infer, Layer, Model, ModelCache, OutputActivation, Port};
 use crate::tensor::{CowTensor, Tensor};
@@ -26,10 +27,7 @@ impl<F: Scalar> Model<F> for Sequential<F> {
         logits: &[bool],
         outputs: &mut [Option<Tensor<F>>],
     ) -> Result<ModelCache> {
-        let ([input], [logits], [output]) = (inputs, logits, outputs) else { return Err(not_one()) };
-        let (y, cache) = self.run_train(input.take().ok_or_else(not_one)?, *logits)?;
-        *output = Some(y);
-        Ok(cache)
+        self.run_model(Mode::Train, inputs, logits, outputs)
     }
 
     fn learn(&mut self, cache: ModelCache, gradients: &mut [Option<Tensor<F>>]) -> Result<()> {
@@ -38,6 +36,26 @@ impl<F: Scalar> Model<F> for Sequential<F> {
             Some(gradient) => self.backward_params(cache, gradient),
             None => Ok(()),
         }
+    }
+
+    fn eval(
+        &mut self,
+        inputs: &mut [Option<Tensor<F>>],
+        logits: &[bool],
+        outputs: &mut [Option<Tensor<F>>],
+    ) -> Result<ModelCache> {
+        self.run_model(Mode::Eval, inputs, logits, outputs)
+    }
+
+    fn input_gradients(
+        &mut self,
+        cache: ModelCache,
+        gradients: &mut [Option<Tensor<F>>],
+        inputs: &mut [Option<Tensor<F>>],
+    ) -> Result<()> {
+        let ([gradient], [input]) = (gradients, inputs) else { return Err(not_one()) };
+        *input = gradient.take().map(|gradient| self.backward(cache, gradient)).transpose()?;
+        Ok(())
     }
 
     fn known_values_in_training(&self, _: usize) -> OutputActivation {
@@ -71,6 +89,20 @@ impl<F: Scalar> Model<F> for Sequential<F> {
 }
 
 impl<F: Scalar> Sequential<F> {
+    /// Runs a pass with a cache on the tensors of a model of one input and one output.
+    fn run_model(
+        &mut self,
+        mode: Mode,
+        inputs: &mut [Option<Tensor<F>>],
+        logits: &[bool],
+        outputs: &mut [Option<Tensor<F>>],
+    ) -> Result<ModelCache> {
+        let ([input], [logits], [output]) = (inputs, logits, outputs) else { return Err(not_one()) };
+        let (y, cache) = self.run_in(mode, input.take().ok_or_else(not_one)?, *logits)?;
+        *output = Some(y);
+        Ok(cache)
+    }
+
     /// Converts a model that is a `Sequential`, such as one that [`load`](crate::load) has read, into this type.
     ///
     /// # Errors

@@ -118,14 +118,18 @@ impl<T: ?Sized, F> Copy for Expected<'_, T, F> {}
 /// Asking the layers requires all intermediate shapes, which is too expensive for every step; the usual layers need at
 /// most two samples.
 pub(in crate::train) fn check_batch<F: Scalar>(model: &dyn Model<F>, input: &Tensor<F>) -> Result<()> {
-    let samples = input.shape().first();
-    if samples == Some(&0) {
+    check_input(input)?;
+    if input.shape().first() == Some(&1) { model.check_samples(1) } else { Ok(()) }
+}
+
+/// Refuses a batch without samples, or with a number that is not finite.
+pub(in crate::train) fn check_input<F: Scalar>(input: &Tensor<F>) -> Result<()> {
+    if input.shape().first() == Some(&0) {
         return Err(
             Error::data("the batch", "have at least one sample", "none").help("Leave such a batch out.")
         );
     }
-    check_finite_input(input)?;
-    if samples == Some(&1) { model.check_samples(1) } else { Ok(()) }
+    check_finite_input(input)
 }
 
 /// Returns the activation that the model ends in, if this loss fuses it.

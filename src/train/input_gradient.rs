@@ -1,0 +1,112 @@
+//! The gradient of a loss at the input of a model.
+
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::losses::Loss;
+use crate::nn::Model;
+use crate::nn::predict::{infer_one, no_output};
+use crate::tensor::{Tensor, copy, owned, slice, standard};
+use crate::train::compatibility::{check_outputs, check_unknown};
+use crate::train::trainer::step::{self, Expected, check_input};
+
+/// Returns the gradient of the loss with respect to the input, in inference mode: dropout is off, batch normalization
+/// takes its running statistics. The model is not changed.
+///
+/// ```text
+/// row i of the result:  ∂ l(f(xᵢ), tᵢ) / ∂ xᵢ
+/// ```
+///
+/// Each row is the gradient of its own sample's loss, not divided by the number of samples, so it does not depend on the
+/// batch. It shows which inputs a prediction depends on (saliency: Simonyan, Vedaldi and Zisserman, "Deep inside
+/// convolutional networks", 2014), and makes adversarial samples to test a model with (Goodfellow, Shlens and Szegedy,
+/// "Explaining and harnessing adversarial examples", 2015):
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+/// use plywood::train::input_gradient;
+///
+/// let model = Sequential::builder([2]).seed(1).layer(Dense::units(8)).layer(Dropout::rate(0.5)).layer(Tanh)
+///     .layer(Dense::units(2)).layer(Softmax).build()?;
+/// let (x, labels) = (arr2(&[[0.5f32, -0.2], [0.1, 0.9]]).into_dyn(), [0, 1]);
+/// let gradient = input_gradient(&model, &CrossEntropy::default(), x.clone(), &labels[..])?;
+///
+/// let moved = &x + &gradient.mapv(|g| 0.1 * g.signum()); // towards a higher loss
+/// let (before, after) = (model.predict(&x)?, model.predict(&moved)?);
+/// assert!((0..2).all(|i| after[[i, labels[i]]] < before[[i, labels[i]]]));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | argument | shape |
+/// |---|---|
+/// | `input` | `[batch, …]`, with the input shape of the model |
+/// | `target` | the target type of the loss, for the same samples |
+/// | result | that of `input` |
+///
+/// The model is copied in each call, and run twice forward: the outputs with a cache must be those of `predict`, so that
+/// a custom layer without its own [`forward_eval`](crate::nn::Layer::forward_eval) is found and not differentiated as in
+/// training. For the gradient of a single output there is [`Model::input_gradients`].
+///
+/// # Errors
+/// If model, loss, input and targets do not fit each other, a number is not finite, or a layer's `forward_eval` does not
+/// compute what its `forward` computes.
+pub fn input_gradient<F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
+    model: &M,
+    loss: &L,
+    input: Tensor<F>,
+    target: &L::Target,
+) -> Result<Tensor<F>> {
+    let mut model = model.boxed();
+    of_copy(&mut *model, loss, input, target).map_err(|error| error.at("input_gradient"))
+}
+
+/// [`input_gradient`] of a model whose parameters may be frozen.
+fn of_copy<F: Scalar, L: Loss<F>>(
+    model: &mut dyn Model<F>,
+    loss: &L,
+    input: Tensor<F>,
+    target: &L::Target,
+) -> Result<Tensor<F>> {
+    check_outputs(model, loss)?;
+    check_input(&input)?;
+    loss.check_target(model.as_infer().output_shape(), target)?;
+    model.each_param_mut(&mut |_, param| param.freeze());
+    let activation = step::fused(model, loss);
+    let logits = [activation.is_some()];
+    let expected = standard(owned(infer_one(model, input.view().into(), logits[0])?));
+    let mut outputs = [None];
+    let cache = model.eval(&mut [Some(input)], &logits, &mut outputs)?;
+    let [output] = outputs;
+    let output = standard(output.ok_or_else(no_output)?);
+    check_same(model, &output, &expected)?;
+    check_unknown(model, loss, &output)?;
+    let (value, gradient) =
+        step::loss(loss, activation, copy(&output), Expected { target, weights: None }, 1.0)?;
+    if !value.sum.is_finite() {
+        return Err(Error::data("the loss", "be finite", value.sum)
+            .help("Look at what the model predicts for these samples."));
+    }
+    let mut inputs = [None];
+    model.input_gradients(cache, &mut [Some(gradient)], &mut inputs)?;
+    let [gradient] = inputs;
+    gradient.ok_or_else(no_output)
+}
+
+/// Checks that the outputs with a cache are those of inference.
+fn check_same<F: Scalar>(model: &dyn Model<F>, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
+    let close = |a: F, b: F| {
+        a == b
+            || (a - b).abs() <= F::epsilon() * F::of(1024.0) * (F::one() + b.abs())
+            || a.is_nan() && b.is_nan()
+    };
+    let same = found.shape() == expected.shape()
+        && slice(found).iter().zip(slice(expected)).all(|(&a, &b)| close(a, b));
+    if same {
+        return Ok(());
+    }
+    let what = format!("the outputs of {} from `forward_eval`", model.output_place(0));
+    Err(Error::data(what, "be those of `forward`", "others").help(
+        "A custom layer that does something else in training needs its own `forward_eval`, and a container passes it on \
+         to its parts; `check_layer` finds which.",
+    ))
+}
