@@ -1,9 +1,9 @@
 //! Checkpoints: a training run in one file, with everything needed to resume it.
 //!
-//! The file has the format of [`container`]. Its content is a struct: the model first, as in a model's file, then the optimizer's state, the
-//! settings that must not change, the position in the run, the history, and the states of metrics and callbacks. All
-//! arrays, the history's table included, are stored among the file's numbers, so a long run does not reach the size
-//! limit of the description.
+//! The file has the format of [`container`]. Its content is a struct: the model first, as in a model's file, then the
+//! optimizer's state, the settings that must not change, the position in the run, the history, and the states of metrics
+//! and callbacks. All arrays, the history's table included, are stored among the file's numbers, so a long run does not
+//! reach the size limit of the description.
 //!
 //! A checkpoint contains a whole model, so [`load`](super::load) reads it too and ignores the rest.
 

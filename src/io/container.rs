@@ -80,7 +80,9 @@ impl Content {
     fn help(self) -> &'static str {
         match self {
             Self::Model => "Read it with `plywood::load`.",
-            Self::Checkpoint => "Continue it with `Trainer::resume`.",
+            Self::Checkpoint => {
+                "Continue it with `Trainer::resume`; for its model alone, read it with `plywood::load` and save that."
+            }
         }
     }
 }
@@ -313,7 +315,10 @@ fn no_magic(found: &[u8]) -> Error {
 fn other_element(content: Content, expected: &str, found: &str) -> Error {
     Error::format("the file's element type", format!("be {expected}"), found).help(match content {
         Content::Model => {
-            format!("Load it as a model of the type it was saved with: `Sequential::<{found}>::load_of`.")
+            format!(
+                "Load it as a model of the type it was saved with: `Sequential::<{found}>::load_of`, or \
+                 `plywood::load_with` and a `Registry::<{found}>`."
+            )
         }
         Content::Checkpoint => {
             format!("Resume with a model and a trainer of the type it was saved with, {found}.")

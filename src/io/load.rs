@@ -14,7 +14,8 @@ use std::path::Path;
 /// Reads a model of any type, with the crate's own layers, in `f32`.
 ///
 /// From a checkpoint ([`Checkpoints`](crate::train::Checkpoints)) it reads the model and ignores the rest. Use
-/// [`Sequential::load`] if the model is to be taken apart: it returns the type itself.
+/// [`Sequential::load`] if the model is to be taken apart: it returns the type itself. [`Sequential::of_model`] converts
+/// what this function returns.
 ///
 /// ```
 /// use plywood::ndarray::Array2;
@@ -67,7 +68,7 @@ fn read<F: Scalar>(source: &mut Source<impl Read>, registry: &Registry<F>) -> Re
 impl<F: Scalar> InferRegistry<F> {
     /// Reads a model's file as a model that only infers.
     ///
-    /// The model of a checkpoint comes out of [`load`], and is then saved.
+    /// To serve the model of a checkpoint, read it with [`plywood::load`](crate::load) and save it.
     ///
     /// # Errors
     /// If the file cannot be read, is not a model, is damaged, has another version or element type, or contains a layer

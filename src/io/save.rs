@@ -32,8 +32,8 @@ use std::path::Path;
 ///
 /// [`load`](crate::load) reads what they write; [`Sequential::load`] reads it as that type.
 pub trait Save<F: Scalar = f32>: Infer<F> {
-    /// Saves the complete model to a file, which [`load`](crate::load) and [`Sequential::load`] read. An existing file is replaced
-    /// atomically, once the new one is complete.
+    /// Saves the complete model to a file, which [`load`](crate::load) and [`Sequential::load`] read. An existing file is
+    /// replaced atomically, once the new one is complete.
     ///
     /// ```
     /// use plywood::ndarray::Array2;
@@ -53,7 +53,7 @@ pub trait Save<F: Scalar = f32>: Infer<F> {
     /// old file is still there, complete.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written, or a layer cannot be serialized.
     fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_with(path, &Metadata::new())
     }

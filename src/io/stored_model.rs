@@ -3,13 +3,12 @@
 use crate::codec::{self, Bytes};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::chain::{InferChain, KIND as SEQUENTIAL};
+use crate::nn::chain::{InferChain, KIND as SEQUENTIAL, Stored};
 use crate::nn::decode_scope::keep_first;
 use crate::nn::{Infer, Model, Sequential};
 use crate::shown::cut;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 
 /// A model that is written to a file, or that was read from one.
 ///
@@ -41,10 +40,6 @@ impl<F: Scalar> Serialize for StoredModel<'_, F> {
         (kind, Bytes(bytes.into())).serialize(serializer)
     }
 }
-
-/// A model's kind and bytes.
-#[derive(Deserialize)]
-struct Stored<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Bytes<'a>);
 
 impl<'de, F: Scalar> Deserialize<'de> for StoredModel<'_, F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,4 +1,4 @@
-//! A boxed model is a model, so that what [`load`](crate::load) returns is used like any other.
+//! Boxed and shared models are models, so that what [`load`](crate::load) returns is used like any other.
 
 use super::model::{infer_as, sealed};
 use super::{Infer, Model, ModelCache, OutputActivation, Parameters, Port};
@@ -7,8 +7,33 @@ use crate::kernels::Scalar;
 use crate::param::Param;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
+use std::sync::Arc;
 
-impl<F: Scalar> sealed::Sealed for Box<dyn Model<F>> {}
+impl<M: sealed::Sealed + ?Sized> sealed::Sealed for Box<M> {}
+impl<M: sealed::Sealed + ?Sized> sealed::Sealed for Arc<M> {}
+
+impl<F: Scalar, M: Infer<F> + ?Sized> Infer<F> for Box<M> {
+    infer_as!(model => &**model);
+
+    fn as_infer(&self) -> &dyn Infer<F> {
+        (**self).as_infer()
+    }
+}
+
+/// Threads that predict share a model by an `Arc`.
+impl<F: Scalar, M: Infer<F> + ?Sized> Infer<F> for Arc<M> {
+    infer_as!(model => &**model);
+
+    fn as_infer(&self) -> &dyn Infer<F> {
+        (**self).as_infer()
+    }
+}
+
+impl<F: Scalar> Clone for Box<dyn Model<F>> {
+    fn clone(&self) -> Self {
+        (**self).boxed()
+    }
+}
 
 impl<F: Scalar> Parameters<F> for Box<dyn Model<F>> {
     fn each_param(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
@@ -17,14 +42,6 @@ impl<F: Scalar> Parameters<F> for Box<dyn Model<F>> {
 
     fn each_param_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
         (**self).each_param_mut(visit);
-    }
-}
-
-impl<F: Scalar> Infer<F> for Box<dyn Model<F>> {
-    infer_as!(model => &**model);
-
-    fn as_infer(&self) -> &dyn Infer<F> {
-        (**self).as_infer()
     }
 }
 

@@ -10,14 +10,14 @@
 use super::decode_scope::{count_container, encode_layer, encoding_error};
 use super::decoders::Decoders;
 use super::erased::ErasedInfer;
-use super::layer::check_batch_shape;
 use super::model::{Infer, Port, sealed};
 use super::names;
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::{AnyLayer, Part};
+use super::ports::{Io, Ports};
+use super::shape_checks::{check_batch_shape, check_input, check_sizes};
 use super::summary;
-use super::window::MOST;
-use crate::codec::{self, Bytes, MAX_AXES, Shape};
+use crate::codec::{self, Bytes, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;
@@ -337,6 +337,20 @@ impl<F: Scalar> ErasedInfer<F> for InferChain<F> {
         self.output_activation(input)
     }
 
+    fn erased_ports(&self) -> Ports {
+        Ports::ONE
+    }
+
+    fn erased_output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
+        Ports::ONE.check(inputs)?;
+        inputs.iter().flatten().map(|input| self.output_shape_for(input)).collect()
+    }
+
+    fn erased_forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
+        let output = self.run(io.take(0)?.into(), false).map(owned)?;
+        io.put(0, output)
+    }
+
     fn erased_encode(&self) -> Result<Vec<u8>> {
         encode_layer(self)
     }
@@ -348,31 +362,8 @@ impl<F: Scalar> ErasedInfer<F> for InferChain<F> {
 
 /// The error of a call with another number of tensors than one for the input and one for the output.
 pub(in crate::nn) fn not_one() -> Error {
-    Error::custom("a `Sequential` must get one input and one output, got other numbers of them")
-        .help("Give as many tensors as the model has `inputs` and `outputs`.")
-}
-
-/// Refuses the shape of an input without values, or one that no tensor can have, for models that are built or loaded.
-pub(in crate::nn) fn check_input(input: &[usize]) -> Result<()> {
-    if input.contains(&0) {
-        return Err(Error::shape("the input", "[…] with sizes of at least 1", input)
-            .help("Give the shape of one sample, without the batch axis."));
-    }
-    check_sizes("the input", input)
-}
-
-/// Refuses a shape that no tensor can have: with too many axes, or with more values than can be counted.
-pub(in crate::nn) fn check_sizes(what: &str, shape: &[usize]) -> Result<()> {
-    if shape.len() > MAX_AXES {
-        return Err(Error::argument("the number of axes", format!("at most {MAX_AXES}"), shape.len())
-            .help("Merge axes with `Reshape`."));
-    }
-    let numbers = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
-    if numbers.is_some_and(|numbers| numbers <= MOST) {
-        return Ok(());
-    }
-    Err(Error::shape(what, "[…], small enough to fit into memory", shape)
-        .help("Make the layer or its input smaller."))
+    Error::custom("a `Sequential` must get one input and one output, got others")
+        .help("Give a tensor for each of the model's `inputs`, and a place for each of its `outputs`.")
 }
 
 /// Returns the text with which errors name a layer; the builder uses the same.
@@ -420,9 +411,9 @@ impl<'de, F: Scalar, L: ErasedInfer<F> + ?Sized + 'static> Deserialize<'de> for 
 /// Layers, each decoded as soon as its bytes are read, so that no list of bytes is kept.
 struct Layers<L: ?Sized>(Vec<Box<L>>);
 
-/// A layer's kind and bytes, borrowed if the format allows.
+/// The kind and the bytes of a layer or a model, borrowed if the format allows.
 #[derive(Deserialize)]
-struct Stored<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Bytes<'a>);
+pub(crate) struct Stored<'a>(#[serde(borrow)] pub Cow<'a, str>, #[serde(borrow)] pub Bytes<'a>);
 
 impl<'de, L: ?Sized + 'static> Deserialize<'de> for Layers<L> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -33,6 +33,8 @@ pub(super) type Tables = Vec<Box<dyn Any>>;
 struct Scope {
     /// None while encoding.
     tables: Tables,
+    /// False in a call that a user makes around calls of serde, each of which then begins anew.
+    counts: bool,
     /// Only the first is kept: later ones are the same failure as it passes out through the containers.
     error: Option<Error>,
 }
@@ -44,32 +46,46 @@ thread_local! {
     static MET: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Runs a call with its own scope, and returns its first typed error, too. The count of layers starts from 0 at the
-/// outermost one.
-pub(super) fn within<T>(tables: Tables, call: impl FnOnce() -> T) -> (T, Option<Error>) {
+/// Runs a call with its own scope, and returns its first typed error, too. The count of layers starts from 0, unless the
+/// call is inside of another one that counts, and is that of before afterwards.
+fn run<T>(tables: Tables, counts: bool, call: impl FnOnce() -> T) -> (T, Option<Error>) {
     /// Takes the scope off the stack on every exit, including a panic.
-    struct Leave;
+    struct Leave((usize, usize));
     impl Drop for Leave {
         fn drop(&mut self) {
             SCOPES.with_borrow_mut(Vec::pop);
+            MET.set(self.0);
         }
     }
-    SCOPES.with_borrow_mut(|scopes| {
-        if scopes.is_empty() {
-            MET.set((0, 0));
-        }
-        scopes.push(Scope { tables, error: None });
-    });
-    let _leave = Leave;
+    let before = MET.get();
+    if !is_counting() {
+        MET.set((0, 0));
+    }
+    SCOPES.with_borrow_mut(|scopes| scopes.push(Scope { tables, counts, error: None }));
+    let _leave = Leave(before);
     let result = call();
     let inner = SCOPES.with_borrow_mut(|scopes| scopes.last_mut().and_then(|scope| scope.error.take()));
     (result, inner)
 }
 
+/// Returns whether a call that counts layers is running.
+fn is_counting() -> bool {
+    SCOPES.with_borrow(|scopes| scopes.last().is_some_and(|scope| scope.counts))
+}
+
+/// Runs a user's call, in which serde may decode any number of models with these tables. Each of them has its own count
+/// and its own error.
+pub(super) fn within<T>(tables: Tables, call: impl FnOnce() -> T) -> T {
+    run(tables, false, call).0
+}
+
 /// Calls `look` with this thread's current table of decoders of this type, if there is one.
 pub(super) fn in_force<R: 'static, T>(look: impl FnOnce(Option<&R>) -> T) -> T {
     SCOPES.with_borrow(|scopes| {
-        look(scopes.last().and_then(|scope| scope.tables.iter().find_map(|table| table.downcast_ref::<R>())))
+        // A user's calls may be inside of one another, each for another element type.
+        let users = scopes.iter().rev().skip(1).take_while(|scope| !scope.counts);
+        let mut tables = scopes.last().into_iter().chain(users).flat_map(|scope| &scope.tables);
+        look(tables.find_map(|table| table.downcast_ref::<R>()))
     })
 }
 
@@ -81,7 +97,7 @@ pub(crate) fn encoding<T>(encode: impl FnOnce() -> Result<T>) -> Result<T> {
 /// Runs a call with its own scope. Returns the first typed error inside as it was, where serde would only pass on its
 /// text.
 pub(super) fn typed_within<T>(tables: Tables, call: impl FnOnce() -> Result<T>) -> Result<T> {
-    match within(tables, call) {
+    match run(tables, true, call) {
         (Err(_), Some(inner)) => Err(inner),
         (result, _) => result,
     }
@@ -96,6 +112,7 @@ pub(crate) fn encode_layer<L: serde::Serialize>(layer: &L) -> Result<Vec<u8>> {
 /// Keeps the first typed error of the current call, and returns the error that serde is to pass on.
 pub(crate) fn keep_first(error: Error) -> Error {
     SCOPES.with_borrow_mut(|scopes| match scopes.last_mut() {
+        Some(Scope { counts: false, .. }) | None => error,
         Some(Scope { error: first @ None, .. }) => {
             let text = Error::custom(&error);
             *first = Some(error);
@@ -103,7 +120,6 @@ pub(crate) fn keep_first(error: Error) -> Error {
         }
         // Nobody will read this text, and it would grow with each level.
         Some(_) => Error::custom("a layer inside"),
-        None => error,
     })
 }
 
@@ -152,7 +168,7 @@ impl Drop for Counted {
 /// Outside such calls, when another format's file is read, it restarts with each layer on the outermost level.
 pub(crate) fn count_container() -> Result<()> {
     let (depth, met) = MET.get();
-    let met = if depth <= 1 && SCOPES.with_borrow(Vec::is_empty) { 0 } else { met };
+    let met = if depth <= 1 && !is_counting() { 0 } else { met };
     if met >= MAX_LAYERS {
         return Err(too_many("layers", MAX_LAYERS));
     }

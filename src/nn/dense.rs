@@ -16,6 +16,7 @@
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::Scalar;
+use crate::nn::erased::other_cache;
 use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
@@ -182,7 +183,10 @@ impl<F: Scalar> Dense<F> {
 
     /// Returns the gradient in row-major order, checked against the output shape of this input.
     fn check_grad(&self, input: &Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
-        let (_, units) = self.sizes()?;
+        let (inputs, units) = self.sizes()?;
+        if input.shape().last() != Some(&inputs) {
+            return Err(other_cache());
+        }
         check_gradient(&grad, with_last(&input.view(), units).slice())?;
         Ok(standard(grad))
     }

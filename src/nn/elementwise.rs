@@ -11,7 +11,8 @@
 //! for an [`Elementwise`]. The built-in activations implement [`Layer`] with kernels instead, since this code is
 //! generic and compiled in the user's crate, at that crate's optimization level.
 
-use super::layer::{Layer, check_gradient};
+use super::layer::Layer;
+use super::shape_checks::check_gradient;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::state::Kind;

@@ -7,10 +7,10 @@
 //! ```text
 //! Dense<f32> ─┐                                   forward_train: Dense::Cache ──┐
 //! Softmax     ├─ impl ErasedLayer ─> Box<dyn ErasedLayer<f32>>                  v
-//! yours       ─┘                                  slot: Option<Box<dyn Any>> = Some(Box(Some(cache)))
+//! yours       ─┘                                  slot: Option<Box<dyn Any>> = Some(Box(Kept(Some(cache))))
 //! ```
 //!
-//! Only the cache needs erasing, to a `Box<dyn Any>`. The box holds an `Option`, so that `backward` can take the cache
+//! Only the cache needs erasing, to a `Box<dyn Any>`. The box holds an `Option` (`Kept`), so that `backward` can take the cache
 //! out by value and leave the box for the next step: after the first training step, nothing is allocated for it. A
 //! cache of another type in the slot came from another model, and is an error, not a panic.
 //!
@@ -21,11 +21,13 @@ use super::decode_scope::encode_layer;
 use super::layer::Layer;
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::{AnyLayer, Part};
-use crate::error::Result;
+use super::ports::{Io, PortGradients, Ports};
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
+use std::marker::PhantomData;
 
 /// A slot for one layer's cache. The box stays when the cache is taken out of it, so it is allocated once.
 ///
@@ -83,6 +85,12 @@ pub(crate) trait ErasedInfer<F: Scalar>: AnyLayer<F> {
     fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::output_activation`].
     fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
+    /// [`Layer::ports`].
+    fn erased_ports(&self) -> Ports;
+    /// [`Layer::output_shapes`].
+    fn erased_output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>>;
+    /// [`Layer::forward_ports`].
+    fn erased_forward_ports(&self, io: &mut Io<'_, F>) -> Result<()>;
     /// Returns the layer's bytes, without its kind. The registry decodes them.
     fn erased_encode(&self) -> Result<Vec<u8>>;
     /// Returns the layer as a part of a summary.
@@ -103,6 +111,14 @@ pub(crate) trait ErasedLayer<F: Scalar>: ErasedInfer<F> {
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::backward_params`], likewise.
     fn erased_backward_params(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<()>;
+    /// [`Layer::forward_train_ports`]; the cache goes into the slot.
+    fn erased_forward_train_ports(&mut self, io: &mut Io<'_, F>, slot: &mut CacheSlot) -> Result<()>;
+    /// [`Layer::backward_ports`] with the cache from the slot.
+    fn erased_backward_ports(
+        &mut self,
+        slot: &mut CacheSlot,
+        gradients: &mut PortGradients<'_, F>,
+    ) -> Result<()>;
     /// [`Layer::check_batch_size`].
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()>;
     /// [`Layer::forward_train_logits`] or [`Layer::forward_eval_logits`]; the cache goes into the slot.
@@ -159,6 +175,18 @@ impl<F: Scalar, L: Layer<F>> ErasedInfer<F> for L {
         self.output_activation(input)
     }
 
+    fn erased_ports(&self) -> Ports {
+        self.ports()
+    }
+
+    fn erased_output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
+        self.output_shapes(inputs)
+    }
+
+    fn erased_forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
+        self.forward_ports(io)
+    }
+
     fn erased_encode(&self) -> Result<Vec<u8>> {
         encode_layer(self)
     }
@@ -174,7 +202,7 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 
     fn erased_forward_in(&mut self, mode: Mode, input: Tensor<F>, slot: &mut CacheSlot) -> Result<Tensor<F>> {
-        mode.forward(self, input).map(|(output, cache)| put::<F, L>(slot, cache, output))
+        mode.forward(self, input).map(|(output, cache)| put::<F, L, _>(slot, cache, output))
     }
 
     fn erased_backward(&mut self, slot: &mut CacheSlot, grad: Tensor<F>) -> Result<Tensor<F>> {
@@ -187,6 +215,21 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.backward_params(cache, grad)
     }
 
+    fn erased_forward_train_ports(&mut self, io: &mut Io<'_, F>, slot: &mut CacheSlot) -> Result<()> {
+        let cache = self.forward_train_ports(io)?;
+        put::<F, L, ()>(slot, cache, ());
+        Ok(())
+    }
+
+    fn erased_backward_ports(
+        &mut self,
+        slot: &mut CacheSlot,
+        gradients: &mut PortGradients<'_, F>,
+    ) -> Result<()> {
+        let cache = take::<F, L>(slot)?;
+        self.backward_ports(cache, gradients)
+    }
+
     fn erased_check_batch_size(&self, input: &[usize], samples: usize) -> Result<()> {
         self.check_batch_size(input, samples)
     }
@@ -197,7 +240,7 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         input: Tensor<F>,
         slot: &mut CacheSlot,
     ) -> Result<Tensor<F>> {
-        mode.forward_logits(self, input).map(|(output, cache)| put::<F, L>(slot, cache, output))
+        mode.forward_logits(self, input).map(|(output, cache)| put::<F, L, _>(slot, cache, output))
     }
 
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation {
@@ -213,23 +256,30 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 }
 
+/// The content of a slot: a layer's cache, until it is taken. Its type names the layer, because layers of several types
+/// may have caches of one type.
+struct Kept<F: Scalar, L: Layer<F>>(Option<L::Cache>, PhantomData<fn() -> (F, L)>);
+
 /// Puts the cache into the existing box, or into a new one, and returns the output.
-fn put<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot, cache: L::Cache, output: Tensor<F>) -> Tensor<F> {
-    match slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()) {
-        Some(place) => *place = Some(cache),
-        None => *slot = Some(Box::new(Some(cache))),
+fn put<F: Scalar, L: Layer<F>, T>(slot: &mut CacheSlot, cache: L::Cache, output: T) -> T {
+    match slot.as_mut().and_then(|slot| slot.downcast_mut::<Kept<F, L>>()) {
+        Some(place) => place.0 = Some(cache),
+        None => *slot = Some(Box::new(Kept::<F, L>(Some(cache), PhantomData))),
     }
     output
 }
 
-/// Takes the cache out and leaves the box. Fails if no cache was ever put there, if it was already taken, or if it has
-/// the type of another layer's cache.
+/// Takes the cache out and leaves the box. Fails if no cache was ever put there, if it was already taken, or if it is that
+/// of a layer of another type.
 fn take<F: Scalar, L: Layer<F>>(slot: &mut CacheSlot) -> Result<L::Cache> {
-    let cache = slot.as_mut().and_then(|slot| slot.downcast_mut::<Option<L::Cache>>()).and_then(Option::take);
-    cache.ok_or_else(|| {
-        crate::error::Error::custom(
-            "the cache must be that of this model's `forward_train`, got another model's",
-        )
-        .help("Give `backward` the cache that `forward_train` of the same model returned.")
-    })
+    let kept = slot.as_mut().and_then(|slot| slot.downcast_mut::<Kept<F, L>>());
+    kept.and_then(|kept| kept.0.take()).ok_or_else(other_cache)
+}
+
+/// The error for the cache of another model, or one that was used before.
+pub(crate) fn other_cache() -> Error {
+    Error::custom(
+        "the cache must be that of this model's last forward pass, got another model's or a used one",
+    )
+    .help("Give the backward pass the cache that the forward pass of the same model returned, once.")
 }

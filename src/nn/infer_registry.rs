@@ -15,7 +15,7 @@ use crate::level::check_level;
 ///
 /// Such a model is read as a [`dyn Infer`](super::Infer): it predicts, is evaluated and saved, but cannot be trained. A
 /// program that reads its models only by this registry contains the inference of the layers that it names, and nothing of
-/// training: a WebAssembly module is a fraction of the size.
+/// training: its size is that of the layers that it uses.
 ///
 /// ```
 /// use plywood::nn::InferRegistry;
@@ -53,9 +53,13 @@ impl<F: Scalar> InferRegistry<F> {
         Self { decoders, blocks: Registry { decoders: Decoders::new(help) } }
     }
 
-    /// Adds a kind of layer. It replaces one with the same `KIND`.
+    /// Adds a kind of layer. It replaces one with the same `KIND`. [`Sequential`](super::Sequential) is there already, and
+    /// adding it changes nothing.
     #[must_use]
     pub fn with<L: Layer<F>>(mut self) -> Self {
+        if L::KIND.name() == chain::KIND {
+            return self;
+        }
         self.decoders.by_kind.insert(L::KIND.name(), |bytes| {
             let layer: L = codec::decode(bytes, L::KIND.name())?;
             Ok(Box::new(layer))
@@ -64,7 +68,8 @@ impl<F: Scalar> InferRegistry<F> {
     }
 
     /// Sets the layers inside of [`Residual`](super::Residual), [`Concat`](super::Concat), [`Add`](super::Add) and custom
-    /// containers, which hold layers that can be trained. By default there are none.
+    /// containers, which hold layers that can be trained: with them the program contains their training. By default there
+    /// are none.
     #[must_use]
     pub fn blocks(mut self, registry: Registry<F>) -> Self {
         self.blocks.decoders.by_kind = registry.decoders.by_kind;

@@ -1,4 +1,4 @@
-//! The layer traits.
+//! [`Layer`], and the three layer traits.
 //!
 //! There are three traits, from the one that most custom layers need to the one that few do:
 //!
@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | [`Elementwise`](super::Elementwise) | a function of one number | the function and its derivative |
 //! | [`Layer`] | everything else | five methods, two more with parameters |
-//! | [`LayerSpec`] | a layer whose parameters depend on its input's shape | `build` |
+//! | [`LayerSpec`](super::LayerSpec) | a layer whose parameters depend on its input's shape | `build` |
 //!
 //! A layer implements reverse-mode differentiation by hand (Rumelhart, Hinton and Williams, "Learning representations
 //! by back-propagating errors", 1986). For a layer `y = f(x, w)` and a loss `L`:
@@ -21,10 +21,10 @@
 
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::Part;
+use super::ports::{Io, PortGradients, Ports};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
-use crate::random::Random;
 use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned};
 use serde::{Serialize, de::DeserializeOwned};
@@ -215,8 +215,8 @@ pub trait Layer<F: Scalar = f32>:
     /// A layer that is exactly this function and nothing else returns [`WithoutActivation::Nothing`]: at the end of a
     /// model, it is then not called in training with a loss that fuses the function. A container returns
     /// [`WithoutActivation::Rest`] if its last layer returns `Nothing` or `Rest`, and then overrides
-    /// [`forward_logits`](Layer::forward_logits) and [`forward_train_logits`](Layer::forward_train_logits).
-    /// [`LayerCheck`](crate::testing::LayerCheck) checks what it returns.
+    /// [`forward_logits`](Layer::forward_logits), [`forward_train_logits`](Layer::forward_train_logits) and
+    /// [`forward_eval_logits`](Layer::forward_eval_logits). [`LayerCheck`](crate::testing::LayerCheck) checks what it returns.
     fn without_activation(&self) -> WithoutActivation {
         WithoutActivation::Unsaid
     }
@@ -271,12 +271,13 @@ pub trait Layer<F: Scalar = f32>:
 
     /// [`forward_eval`](Layer::forward_eval) without the final activation.
     ///
-    /// The default calls [`forward_train_logits`](Layer::forward_train_logits); a container overrides it.
+    /// It is called on a layer that returns [`WithoutActivation::Rest`].
     ///
     /// # Errors
     /// As [`forward_eval`](Layer::forward_eval), and when the layer does not implement it.
     fn forward_eval_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Self::Cache)> {
-        self.forward_train_logits(input)
+        let _ = input;
+        Err(no_logits("forward_eval_logits", Self::KIND.name()))
     }
 
     /// Returns the layers inside this one, for an input of this shape (without the batch axis). The default is none.
@@ -307,6 +308,65 @@ pub trait Layer<F: Scalar = f32>:
         self.output_activation(input)
     }
 
+    /// Returns the inputs and outputs of a layer that has several: see [`Ports`]. The default is one of each.
+    ///
+    /// Such a layer implements this method, [`output_shapes`](Layer::output_shapes),
+    /// [`forward_ports`](Layer::forward_ports), [`forward_train_ports`](Layer::forward_train_ports) and
+    /// [`backward_ports`](Layer::backward_ports). Its methods for one input and one output call
+    /// [`first_output_shape`](super::first_output_shape), [`first_output`](super::first_output),
+    /// [`first_output_train`](super::first_output_train) (in [`forward_train`](Layer::forward_train) and in
+    /// [`forward_eval`](Layer::forward_eval)) and [`first_input_gradient`](super::first_input_gradient). A layer with one
+    /// input and one output implements none of these.
+    fn ports(&self) -> Ports {
+        Ports::ONE
+    }
+
+    /// [`output_shape`](Layer::output_shape) of a layer with several ports: the shapes of all outputs, for those of the
+    /// inputs. `None` is an optional input that is left out.
+    ///
+    /// # Errors
+    /// When the layer cannot take such inputs.
+    fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
+        Ports::ONE.check(inputs)?;
+        inputs.iter().flatten().map(|input| self.output_shape(input)).collect()
+    }
+
+    /// [`forward`](Layer::forward) of a layer with several ports.
+    ///
+    /// # Errors
+    /// When an input is missing, has the wrong shape or holds values that the layer cannot take.
+    fn forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
+        let output = self.forward(io.take(0)?)?;
+        io.put(0, output)
+    }
+
+    /// [`forward_train`](Layer::forward_train) of a layer with several ports, and
+    /// [`forward_eval`](Layer::forward_eval) if [`Io::is_training`] is false.
+    ///
+    /// # Errors
+    /// As [`forward_ports`](Layer::forward_ports).
+    fn forward_train_ports(&mut self, io: &mut Io<'_, F>) -> Result<Self::Cache> {
+        let input = io.take(0)?;
+        let (output, cache) =
+            if io.is_training() { self.forward_train(input)? } else { self.forward_eval(input)? };
+        io.put(0, output)?;
+        Ok(cache)
+    }
+
+    /// [`backward`](Layer::backward) of a layer with several ports: takes the gradients at the outputs, adds to those of
+    /// the parameters, and puts those at the inputs that are wanted.
+    ///
+    /// # Errors
+    /// When a gradient does not have its output's shape.
+    fn backward_ports(&mut self, cache: Self::Cache, gradients: &mut PortGradients<'_, F>) -> Result<()> {
+        let Some(gradient) = gradients.take(0) else { return Ok(()) };
+        if !gradients.wants(0) {
+            return self.backward_params(cache, gradient);
+        }
+        let input = self.backward(cache, gradient)?;
+        gradients.put(0, input)
+    }
+
     /// Calls `visit` with each parameter and buffer and its name. A layer's own names are those of PyTorch ("weight",
     /// "bias"); a container puts the name of the part in front ("0.weight").
     ///
@@ -321,129 +381,8 @@ pub trait Layer<F: Scalar = f32>:
     }
 }
 
-/// Builds a layer once the shape of its input is known: `Dense::units(128)` learns its fan-in this way.
-///
-/// Every [`Layer`] is its own spec. Write a custom spec for a layer whose parameters depend on the input.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// /// Two Dense layers with a ReLU between, the first as wide as the input.
-/// struct Block;
-///
-/// impl LayerSpec for Block {
-///     type Layer = Sequential;
-///     fn build(self, input: &[usize], random: &Random) -> Result<Sequential> {
-///         let width = input.iter().product();
-///         Sequential::block().layer(Dense::units(width)).layer(ReLU).layer(Dense::units(4)).build_for(input, random)
-///     }
-/// }
-///
-/// let model = Sequential::builder([8]).layer(Block).build()?;
-/// assert_eq!(model.output_shape(), [4]);
-/// # Ok::<(), plywood::Error>(())
-/// ```
-///
-/// `build` consumes the spec. In Keras a layer is its own spec and creates its weights at the first call; PyTorch needs
-/// the size of the input (`nn.Linear(784, 128)`) or a `LazyLinear`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither a layer nor a layer's spec, for models of `{F}`",
-    note = "implement `plywood::nn::Layer<{F}>` or `plywood::nn::LayerSpec<{F}>` for it"
-)]
-pub trait LayerSpec<F: Scalar = f32> {
-    /// The layer that it builds.
-    type Layer: Layer<F>;
-
-    /// Builds the layer for inputs of this shape (without the batch axis), with initial values drawn from `random`.
-    ///
-    /// Draw each parameter from `random.child("its name")`, so that adding one leaves the initial values of the others
-    /// unchanged.
-    ///
-    /// # Errors
-    /// When the layer cannot take such an input, or a hyperparameter is out of range.
-    fn build(self, input: &[usize], random: &Random) -> Result<Self::Layer>;
-}
-
-impl<F: Scalar, L: Layer<F>> LayerSpec<F> for L {
-    type Layer = L;
-
-    fn build(self, _: &[usize], _: &Random) -> Result<L> {
-        Ok(self)
-    }
-}
-
 /// The error of a layer that returns `Rest` but does not implement `method`.
 fn no_logits(method: &str, kind: &str) -> Error {
     Error::data(kind, format!("have a method `{method}` beside its `WithoutActivation::Rest`"), "none")
         .help("Write it: the layer without its last activation.")
-}
-
-/// Checks that a batch has the shape that a layer was built for; `sample` is without the batch axis.
-///
-/// Call it in the first line of a `forward`. The error's advice tells the two usual mistakes apart:
-///
-/// ```
-/// use plywood::nn::check_batch;
-/// use plywood::Tensor;
-///
-/// assert!(check_batch(&Tensor::<f32>::zeros(vec![32, 28, 28]), &[28, 28]).is_ok());
-/// let one = Tensor::<f32>::zeros(vec![28, 28]);
-/// assert_eq!(
-///     check_batch(&one, &[28, 28]).unwrap_err().to_string(),
-///     "the input must have shape [batch, 28, 28], got [28, 28]. Axis 0 is the batch: give one sample as a batch \
-///      of one, with `insert_axis(Axis(0))`."
-/// );
-/// ```
-///
-/// # Errors
-/// When the shape differs; the error names both shapes and says what to do.
-pub fn check_batch<F: Scalar>(input: &Tensor<F>, sample: &[usize]) -> Result<()> {
-    check_batch_shape(input.shape(), sample)
-}
-
-/// [`check_batch`] for a shape.
-pub(crate) fn check_batch_shape(found: &[usize], sample: &[usize]) -> Result<()> {
-    if found.len() == sample.len() + 1 && found[1..] == *sample {
-        return Ok(());
-    }
-    Err(batch_error(found, sample))
-}
-
-/// Returns the error for a batch of the wrong shape.
-///
-/// Separate from [`check_batch`] because `predict` has a view and no tensor.
-pub(crate) fn batch_error(found: &[usize], sample: &[usize]) -> Error {
-    let help = if found == sample {
-        "Axis 0 is the batch: give one sample as a batch of one, with `insert_axis(Axis(0))`."
-    } else {
-        "Axis 0 is the batch; the other axes must be what the layer was built for."
-    };
-    Error::shape("the input", crate::tensor::batch_shape(sample), found).help(help)
-}
-
-/// Checks that a gradient has the shape of the output it belongs to.
-///
-/// `output` includes the batch axis: it is the shape of the tensor that `forward_train` returned. Call it in the first
-/// line of a `backward`: `ndarray`'s arithmetic would broadcast a gradient of another shape, or panic.
-///
-/// ```
-/// use plywood::nn::check_gradient;
-/// use plywood::Tensor;
-///
-/// let grad = Tensor::<f32>::zeros(vec![32, 1]);
-/// assert_eq!(
-///     check_gradient(&grad, &[32, 10]).unwrap_err().to_string(),
-///     "the gradient must have shape [32, 10], got [32, 1]. The gradient at a layer's output has the output's \
-///      shape."
-/// );
-/// ```
-///
-/// # Errors
-/// When the shape differs.
-pub fn check_gradient<F: Scalar>(grad: &Tensor<F>, output: &[usize]) -> Result<()> {
-    if grad.shape() == output {
-        return Ok(());
-    }
-    Err(Error::shape("the gradient", format!("{output:?}"), grad.shape())
-        .help("The gradient at a layer's output has the output's shape."))
 }

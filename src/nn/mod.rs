@@ -47,14 +47,17 @@
 //
 // | file | what is in it |
 // |---|---|
-// | `layer.rs` | the traits `Layer` and `LayerSpec` |
+// | `layer.rs`, `layer_spec.rs` | the traits `Layer` and `LayerSpec` |
+// | `shape_checks.rs` | checks of the shapes that a layer gets |
 // | `elementwise.rs` | layers of a function of one number |
 // | `output_activation.rs` | the known range of outputs, and their meaning for losses and metrics |
 // | `parts.rs` | access to the layers inside a layer |
+// | `ports.rs`, `port_calls.rs` | layers with several inputs and outputs |
 // | `erased.rs` | type-erased layers, as containers hold them |
 // | `model.rs`, `boxed_model.rs`, `predict.rs`, `parameters.rs` | the traits of whole models |
 // | `chain.rs` | layers one after the other, as far as inference goes |
-// | `registry.rs`, `infer_registry.rs`, `decoders.rs`, `decode_scope.rs` | the kinds that a file may hold; the state of a thread's decoding call |
+// | `registry.rs`, `infer_registry.rs`, `decoders.rs` | the kinds that a file may hold |
+// | `decode_scope.rs` | the state of a thread's decoding call |
 // | `sequential/` | the container: builder, training; `summary.rs` prints it |
 // | `dense.rs`, `reshape.rs`, … and the folders | the layers, by kind |
 // | `window.rs` | how a window slides over an image, for `conv/` and `pooling/` |
@@ -77,6 +80,7 @@ mod embedding;
 pub(crate) mod erased;
 mod infer_registry;
 mod layer;
+mod layer_spec;
 mod model;
 mod names;
 mod norm;
@@ -84,11 +88,14 @@ mod output_activation;
 mod parameters;
 mod parts;
 mod pooling;
+mod port_calls;
+mod ports;
 pub(crate) mod predict;
 pub(crate) mod registry;
 mod regularization;
 mod reshape;
 mod sequential;
+mod shape_checks;
 mod summary;
 mod upsample;
 mod window;
@@ -107,8 +114,9 @@ pub use embedding::{
     BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
 pub use infer_registry::InferRegistry;
-pub(crate) use layer::batch_error;
-pub use layer::{Layer, LayerSpec, check_batch, check_gradient};
+
+pub use layer::Layer;
+pub use layer_spec::LayerSpec;
 pub use model::{Infer, Model, ModelCache, Port};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
@@ -121,11 +129,18 @@ pub use pooling::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
     MaxPool2d, MaxPoolCache,
 };
+pub use port_calls::{
+    backward_ports, first_input_gradient, first_output, first_output_shape, first_output_train, infer_ports,
+    train_ports,
+};
+pub use ports::{Io, PortGradients, Ports};
 pub use predict::Predict;
 pub use registry::Registry;
 pub use regularization::{Dropout, Dropout2d, Dropout2dSpec, DropoutSpec, GaussianNoise, GaussianNoiseSpec};
 pub use reshape::{Flatten, Reshape};
 pub use sequential::{Sequential, SequentialBuilder};
+pub(crate) use shape_checks::batch_error;
+pub use shape_checks::{check_batch, check_gradient};
 pub use upsample::Upsample;
 pub use window::{Padding, PerAxis};
 pub use zero_pad::ZeroPad2d;

@@ -88,7 +88,7 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
     /// Returns the outputs, in order.
     fn outputs(&self) -> &[Port];
 
-    /// Returns the activation at the end of an output, if [`infer`](Infer::infer) can leave it out; otherwise
+    /// Returns the activation at the end of an output, by its number in [`outputs`](Infer::outputs), if [`infer`](Infer::infer) can leave it out; otherwise
     /// [`OutputActivation::Unknown`].
     fn final_activation(&self, output: usize) -> OutputActivation;
 
@@ -131,7 +131,7 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
     /// Two models with equal lines have the same architecture up to hyperparameters.
     fn outline(&self) -> Vec<String>;
 
-    /// Returns the kind of the model and its bytes, as they are in a file.
+    /// Returns the kind of the model and its bytes, as a file stores them; a file keeps the numbers apart.
     ///
     /// # Errors
     /// If a layer cannot be serialized.
@@ -163,7 +163,8 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a model",
     label = "not a model",
-    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns, with the `?` at the end"
+    note = "a model is what `Sequential::builder(shape).layer(…).build()?` returns, with the `?` at the end",
+    note = "of a model in a box pass `&mut *model`"
 )]
 pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     /// Runs the forward half of a training step on one batch, with the arguments of [`Infer::infer`]. Returns the
@@ -197,8 +198,9 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
         outputs: &mut [Option<Tensor<F>>],
     ) -> Result<ModelCache>;
 
-    /// Puts the gradients at the inputs into `inputs`, given those at the outputs, which it takes. It also adds to the
-    /// gradients of the parameters: use a copy ([`boxed`](Model::boxed)) whose parameters are frozen.
+    /// Puts the gradients at the inputs into `inputs`, given those at the outputs, which it takes; without any, an input
+    /// gets `None`. It also adds to the gradients of the parameters, with which a following step of training would begin:
+    /// use a copy ([`boxed`](Model::boxed)) whose parameters are frozen.
     ///
     /// The saliency of a class is the gradient of its score at the input:
     ///
@@ -260,7 +262,8 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
 }
 
-/// What a model keeps of [`Model::train`] for [`Model::learn`]: the caches of its layers.
+/// What a model keeps of a forward pass ([`Model::train`], [`Model::eval`]) for the backward pass ([`Model::learn`],
+/// [`Model::input_gradients`]): the caches of its layers.
 ///
 /// It is also the cache of a [`Sequential`](super::Sequential) as a layer. Pass it to the same model, once. The cache of
 /// another model is refused if the layers differ; that of a model with the same layers is not detected.
@@ -272,7 +275,7 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
 /// let mut other = Sequential::builder([2]).layer(Dense::units(2)).layer(ReLU).build()?;
 /// let (y, cache) = model.forward_train(Tensor::ones(vec![1, 2]))?;
 /// let error = other.backward(cache, y).unwrap_err().to_string();
-/// assert!(error.starts_with("the cache must be that of this model's `forward_train`, got another model's."));
+/// assert!(error.starts_with("the cache must be that of this model's last forward pass, got another model's"));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 #[derive(Debug)]
@@ -281,6 +284,8 @@ pub struct ModelCache {
     pub(in crate::nn) slots: Vec<CacheSlot>,
     /// How many layers ran: all, or all but the last if that is an activation left out.
     pub(in crate::nn) ran: usize,
+    /// The number of samples.
+    pub(in crate::nn) rows: usize,
 }
 
 impl<F: Scalar> dyn Infer<F> + '_ {

@@ -86,7 +86,8 @@ impl<F: Scalar> Registry<F> {
 
     /// Runs `call`, in which serde may read models: their layers are those of this registry.
     ///
-    /// The crate's own readers do this by themselves. It is for models inside of other data, which another format of
+    /// It holds for models of this registry's element type, and in this thread. The crate's own readers do this by
+    /// themselves. It is for models inside of other data, which another format of
     /// serde stores:
     ///
     /// ```
@@ -109,7 +110,7 @@ impl<F: Scalar> Registry<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn within<T>(&self, call: impl FnOnce() -> T) -> T {
-        within(vec![Box::new(self.decoders.clone())], call).0
+        within(vec![Box::new(self.decoders.clone())], call)
     }
 
     /// Runs a decoding call in this thread, with this registry for the containers inside. Returns the first typed error

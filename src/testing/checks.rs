@@ -1,13 +1,13 @@
 //! The checks of [`LayerCheck`].
 
 use super::differences::{
-    central, chosen, compare, forward_in, gradients_of, names, random_tensor, same, value_of,
+    at_input, central, chosen, compare, gradients_of, names, random_tensor, same, trained, value_of, weighted,
 };
 use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::{ErasedLayer, Mode};
-use crate::nn::{Layer, OutputActivation, Registry, Sigmoid, Softmax, WithoutActivation};
+use crate::nn::{Layer, OutputActivation, Sigmoid, Softmax, WithoutActivation};
 use crate::random::{Random, RandomStream};
 use crate::tensor::{Tensor, owned, slice, standard};
 use ndarray::Axis;
@@ -49,7 +49,7 @@ impl<F: Scalar> LayerCheck<F> {
         check_activation(layer, &x, &y, &mut draws, &mut report)?;
         self.eval(layer, (&x, &y), &mut draws, &mut report)?;
         let bytes = layer.erased_encode()?;
-        let loaded = self.registry.clone().unwrap_or_else(Registry::builtin).decoding(|| load(&bytes))?;
+        let loaded = self.loaded(&bytes, load)?;
         let again = standard(loaded.erased_forward(x)?);
         if slice(&again) != slice(&y) && slice(&y).iter().all(|v| !v.is_nan()) {
             return Err(Error::custom(
@@ -85,7 +85,7 @@ impl<F: Scalar> LayerCheck<F> {
         if self.is_exempt(Exemption::TrainingDiffers) {
             report.skipped("training has the same outputs as inference", Exemption::TrainingDiffers);
         } else {
-            let (trained, _) = forward_in(Mode::Train, layer, x.clone())?;
+            let (trained, _) = trained(layer, x.clone())?;
             same("the output in training", &standard(trained), &y)?;
             report.passed("training has the same outputs as inference");
         }
@@ -111,11 +111,11 @@ impl<F: Scalar> LayerCheck<F> {
         draws: &mut RandomStream,
         report: &mut CheckReport,
     ) -> Result<()> {
-        let (y, mut cache) = forward_in(Mode::Train, layer, x.clone())?;
+        let (y, mut cache) = trained(layer, x.clone())?;
         // The loss whose gradient is checked: a random combination of the outputs.
         let weights: Tensor<F> = random_tensor(y.shape(), draws);
         let loss = |layer: &dyn ErasedLayer<F>, x: Tensor<F>| -> Result<f64> {
-            let (y, _) = forward_in(Mode::Train, layer, x)?;
+            let (y, _) = trained(layer, x)?;
             Ok(weighted(&standard(y), &weights))
         };
         layer.erased_visit_mut(&mut |_, param| param.clear_gradient());
@@ -208,41 +208,17 @@ impl<F: Scalar> LayerCheck<F> {
         first: &[(String, Vec<f64>)],
     ) -> Result<()> {
         let mut twice = layer.erased_clone();
-        let (_, mut cache) = forward_in(Mode::Train, layer, x.clone())?;
+        let (_, mut cache) = trained(layer, x.clone())?;
         twice.erased_backward(&mut cache, weights.clone())?;
         let mut params = layer.erased_clone();
         params.erased_visit_mut(&mut |_, param| param.clear_gradient());
-        let (_, mut cache) = forward_in(Mode::Train, layer, x.clone())?;
+        let (_, mut cache) = trained(layer, x.clone())?;
         params.erased_backward_params(&mut cache, weights.clone())?;
         for (other, factor, what) in [(twice, 2.0, "two backward passes"), (params, 1.0, "backward_params")] {
             same_gradients::<F>(what, &*other, factor, first)?;
         }
         Ok(())
     }
-}
-
-/// Returns the loss whose gradient is checked: a combination of the outputs with these weights.
-fn weighted<F: Scalar>(y: &Tensor<F>, weights: &Tensor<F>) -> f64 {
-    slice(y).iter().zip(slice(weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum()
-}
-
-/// Compares a gradient at the input with differences of `loss`.
-fn at_input<F: Scalar>(
-    what: &str,
-    x: &Tensor<F>,
-    dx: &Tensor<F>,
-    draws: &mut RandomStream,
-    loss: impl Fn(Tensor<F>) -> Result<f64>,
-) -> Result<()> {
-    for i in chosen(x.len(), draws) {
-        let difference = central(slice(x)[i], |v| {
-            let mut moved = x.clone();
-            moved.as_slice_mut().expect("standard layout")[i] = v;
-            loss(moved)
-        })?;
-        compare::<F>(&format!("the gradient at number {i} of {what}"), slice(dx)[i].as_f64(), difference)?;
-    }
-    Ok(())
 }
 
 /// Checks the layer without its activation: applying the activation must give the same outputs and gradients.
@@ -278,6 +254,17 @@ fn check_activation<F: Scalar>(
         OutputActivation::Softmax => Softmax.backward(y, grad.clone())?,
         _ => Sigmoid.backward(y, grad.clone())?,
     };
+    let mut still = layer.erased_clone();
+    let found = still.erased_forward_logits_in(Mode::Eval, x.clone(), &mut None)?;
+    same(
+        "the logits of `forward_eval_logits`",
+        &standard(found),
+        &standard(layer.erased_forward_logits(x.clone())?),
+    )?;
+    if still.erased_encode()? != layer.erased_encode()? {
+        return Err(Error::custom("`forward_eval_logits` must leave the layer as it is, got another state")
+            .help("It updates no statistics and counts no steps."));
+    }
     let dx = standard(whole.erased_backward(&mut cache, grad)?);
     let found = standard(rest.erased_backward(&mut cache_of_rest, dz)?);
     same("the input's gradient from the logits", &found, &dx)?;

@@ -19,14 +19,10 @@ struct Tolerance {
     relative: f64,
 }
 
-/// Returns the output of a clone of the layer in this mode, and its cache.
-pub(super) fn forward_in<F: Scalar>(
-    mode: Mode,
-    layer: &dyn ErasedLayer<F>,
-    x: Tensor<F>,
-) -> Result<(Tensor<F>, CacheSlot)> {
+/// Returns the output of a clone of the layer in training, and its cache.
+pub(super) fn trained<F: Scalar>(layer: &dyn ErasedLayer<F>, x: Tensor<F>) -> Result<(Tensor<F>, CacheSlot)> {
     let mut cache = None;
-    let output = layer.erased_clone().erased_forward_in(mode, x, &mut cache)?;
+    let output = layer.erased_clone().erased_forward_in(Mode::Train, x, &mut cache)?;
     Ok((output, cache))
 }
 
@@ -156,4 +152,28 @@ pub(super) fn value_of<F: Scalar>(layer: &dyn ErasedLayer<F>, name: &str, i: usi
         }
     });
     value
+}
+
+/// Returns the loss whose gradient is checked: a combination of the outputs with these weights.
+pub(super) fn weighted<F: Scalar>(y: &Tensor<F>, weights: &Tensor<F>) -> f64 {
+    slice(y).iter().zip(slice(weights)).map(|(y, w)| y.as_f64() * w.as_f64()).sum()
+}
+
+/// Compares a gradient at the input with differences of `loss`.
+pub(super) fn at_input<F: Scalar>(
+    what: &str,
+    x: &Tensor<F>,
+    dx: &Tensor<F>,
+    draws: &mut RandomStream,
+    loss: impl Fn(Tensor<F>) -> Result<f64>,
+) -> Result<()> {
+    for i in chosen(x.len(), draws) {
+        let difference = central(slice(x)[i], |v| {
+            let mut moved = x.clone();
+            moved.as_slice_mut().expect("standard layout")[i] = v;
+            loss(moved)
+        })?;
+        compare::<F>(&format!("the gradient at number {i} of {what}"), slice(dx)[i].as_f64(), difference)?;
+    }
+    Ok(())
 }

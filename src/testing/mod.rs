@@ -25,12 +25,13 @@
 
 mod checks;
 mod differences;
+mod ports;
 
 use crate::codec;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedLayer;
-use crate::nn::{Layer, LayerSpec, Registry};
+use crate::nn::{Layer, LayerSpec, Ports, Registry};
 use crate::random::Random;
 use crate::tensor::Tensor;
 use std::fmt;
@@ -105,7 +106,7 @@ pub enum Exemption {
 /// 7. A layer that declares an [`OutputActivation`](crate::nn::OutputActivation) computes that function: of its input,
 ///    or of its logits, from which the gradients are the same.
 /// 8. `forward_eval` gives the output of inference and leaves the layer as it is; the gradient at the input from its
-///    cache agrees with finite differences of `forward`.
+///    cache is that of training, or agrees with finite differences of `forward` if training differs.
 /// 9. The layer, saved and loaded, gives bit-identical output.
 ///
 /// ```
@@ -130,6 +131,10 @@ pub struct LayerCheck<F: Scalar> {
     exemptions: Vec<Exemption>,
     /// `None`: the built-in layers.
     registry: Option<Registry<F>>,
+    /// The other inputs of a layer with several: name, shape, tensor.
+    ports: Vec<(String, Vec<usize>, Option<Tensor<F>>)>,
+    /// The inputs that have no gradient.
+    without_gradient: Vec<String>,
 }
 
 /// The number of samples in a checked batch, unless inputs are given.
@@ -145,7 +150,14 @@ impl<F: Scalar> LayerCheck<F> {
     /// A kink within `h` of an input would make the difference wrong; at 0 the check could not determine ReLU's
     /// derivative.
     pub fn new(shape: &[usize]) -> Self {
-        Self { shape: shape.to_vec(), inputs: None, exemptions: Vec::new(), registry: None }
+        Self {
+            shape: shape.to_vec(),
+            inputs: None,
+            exemptions: Vec::new(),
+            registry: None,
+            ports: Vec::new(),
+            without_gradient: Vec::new(),
+        }
     }
 
     /// Uses these inputs, `[batch, …]`, instead of random ones, e.g. ids for an embedding.
@@ -195,6 +207,43 @@ impl<F: Scalar> LayerCheck<F> {
         self
     }
 
+    /// Adds another input of a layer with several ([`Layer::ports`]), of this shape without the batch axis. Its numbers
+    /// are random. The layer is checked with all inputs that are given, and with the required ones alone.
+    ///
+    /// [`new`](LayerCheck::new) and [`inputs`](LayerCheck::inputs) set the first input.
+    #[must_use]
+    pub fn port(mut self, name: &str, shape: &[usize]) -> Self {
+        self.ports.push((name.to_owned(), shape.to_vec(), None));
+        self
+    }
+
+    /// Adds another input with this tensor, `[batch, …]`, with as many samples as the others: 5 by default.
+    #[must_use]
+    pub fn port_inputs(mut self, name: &str, inputs: Tensor<F>) -> Self {
+        let shape = inputs.shape().get(1..).unwrap_or_default().to_vec();
+        self.ports.push((name.to_owned(), shape, Some(inputs)));
+        self
+    }
+
+    /// Declares that an input of a layer with several has no gradient: ids, lengths, a mask.
+    #[must_use]
+    pub fn without_gradient(mut self, name: &str) -> Self {
+        self.without_gradient.push(name.to_owned());
+        self
+    }
+
+    /// Returns the layer that was saved as these bytes.
+    fn loaded(&self, bytes: &[u8], load: Load<F>) -> Result<Box<dyn ErasedLayer<F>>> {
+        let registry = self.registry.clone().unwrap_or_else(Registry::builtin);
+        registry.decoding(|| load(bytes)).map_err(|error| match error.kind() {
+            ErrorKind::UnknownLayer { .. } => error.help(
+                "It is inside of the layer: give the check a registry that has it, \
+                 `.registry(Registry::builtin().with::<YourLayer>())`.",
+            ),
+            _ => error,
+        })
+    }
+
     fn is_exempt(&self, exemption: Exemption) -> bool {
         self.exemptions.contains(&exemption)
     }
@@ -208,10 +257,18 @@ impl<F: Scalar> LayerCheck<F> {
     pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
         let kind = <S::Layer as Layer<F>>::KIND.name();
         let random = Random::seed(7);
-        let built = spec.build(&self.shape, &random.child("layer"));
+        let others: Vec<(&str, &[usize])> =
+            self.ports.iter().map(|(name, shape, _)| (name.as_str(), &shape[..])).collect();
+        let built = spec.build_ports(&self.shape, &others, &random.child("layer"));
         let load: Load<F> = |bytes| Ok(Box::new(codec::decode::<S::Layer>(bytes, "the saved layer")?));
         built
-            .and_then(|mut layer| self.run_checks(&mut layer, &random, load))
+            .and_then(|mut layer| {
+                self.check_names(layer.ports())?;
+                match layer.ports() == Ports::ONE {
+                    true => self.run_checks(&mut layer, &random, load),
+                    false => self.run_port_checks(&mut layer, &random, load),
+                }
+            })
             .map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
     }
 }

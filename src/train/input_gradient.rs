@@ -48,7 +48,7 @@ use crate::train::trainer::step::{self, Expected, check_input};
 /// training. For the gradient of a single output there is [`Model::input_gradients`].
 ///
 /// # Errors
-/// If model, loss, input and targets do not fit each other, a number is not finite, or a layer's `forward_eval` does not
+/// If model, loss, input and targets do not fit each other, the input, the loss or the gradient is not finite, or a layer's `forward_eval` does not
 /// compute what its `forward` computes.
 pub fn input_gradient<F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
     model: &M,
@@ -78,22 +78,28 @@ fn of_copy<F: Scalar, L: Loss<F>>(
     let cache = model.eval(&mut [Some(input)], &logits, &mut outputs)?;
     let [output] = outputs;
     let output = standard(output.ok_or_else(no_output)?);
-    check_same(model, &output, &expected)?;
+    check_same(&output, &expected)?;
     check_unknown(model, loss, &output)?;
     let (value, gradient) =
         step::loss(loss, activation, copy(&output), Expected { target, weights: None }, 1.0)?;
     if !value.sum.is_finite() {
-        return Err(Error::data("the loss", "be finite", value.sum)
-            .help("Look at what the model predicts for these samples."));
+        let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
+        return Err(Error::data(what, "be finite", "NaN or infinity")
+            .help("Look at what the model predicts for these samples, and at how it was trained."));
     }
     let mut inputs = [None];
     model.input_gradients(cache, &mut [Some(gradient)], &mut inputs)?;
     let [gradient] = inputs;
-    gradient.ok_or_else(no_output)
+    let gradient = gradient.ok_or_else(no_output)?;
+    if gradient.iter().all(|g| g.is_finite()) {
+        return Ok(gradient);
+    }
+    Err(Error::data("the gradient at the input", "be finite", "NaN or infinity")
+        .help("The loss or a layer is too steep there: look at the weights, or scale the inputs."))
 }
 
 /// Checks that the outputs with a cache are those of inference.
-fn check_same<F: Scalar>(model: &dyn Model<F>, found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
+fn check_same<F: Scalar>(found: &Tensor<F>, expected: &Tensor<F>) -> Result<()> {
     let close = |a: F, b: F| {
         a == b
             || (a - b).abs() <= F::epsilon() * F::of(1024.0) * (F::one() + b.abs())
@@ -104,8 +110,7 @@ fn check_same<F: Scalar>(model: &dyn Model<F>, found: &Tensor<F>, expected: &Ten
     if same {
         return Ok(());
     }
-    let what = format!("the outputs of {} from `forward_eval`", model.output_place(0));
-    Err(Error::data(what, "be those of `forward`", "others").help(
+    Err(Error::data("the outputs of the model in a pass with a cache", "be those of `predict`", "others").help(
         "A custom layer that does something else in training needs its own `forward_eval`, and a container passes it on \
          to its parts; `check_layer` finds which.",
     ))

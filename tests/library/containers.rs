@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayD};
 use plywood::nn::{ModelCache, OutputActivation, Part, WithoutActivation};
 use plywood::prelude::*;
-use plywood::testing::LayerCheck;
+use plywood::testing::{Exemption, LayerCheck};
 use serde::{Deserialize, Serialize};
 
 /// Defines a container around a body. By default it declares only the activation (`Closed`); `Open` also gives access
@@ -57,6 +57,12 @@ container!(Open, "test.open", {
     fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
         self.body.forward_train_logits(input)
     }
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.body.forward_eval(input)
+    }
+    fn forward_eval_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.body.forward_eval_logits(input)
+    }
     fn parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
         vec![Part::new("body", self.body.input_shape(), &self.body)]
     }
@@ -75,6 +81,26 @@ container!(Mixed, "test.mixed", {
     }
     fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
         Ok((self.body.forward_logits(input.clone())?, self.body.forward_train(input)?.1))
+    }
+    fn forward_eval_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.body.forward_eval_logits(input)
+    }
+});
+container!(Stale, "test.stale", {
+    fn without_activation(&self) -> WithoutActivation {
+        WithoutActivation::Rest
+    }
+    fn forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        self.body.forward_logits(input)
+    }
+    fn forward_train_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.body.forward_train_logits(input)
+    }
+    fn forward_eval(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.body.forward_eval(input)
+    }
+    fn forward_eval_logits(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {
+        self.body.forward_train_logits(input)
     }
 });
 container!(Wrong, "test.wrong", {
@@ -215,6 +241,10 @@ fn what_a_container_says_wrongly_is_found() {
     let text = check().run(Mixed { body: body(true) }).unwrap_err().to_string();
     assert!(text.contains("the input's gradient from the logits"), "{text}");
     check().run(Closed { body: body(true) }).unwrap();
+    let training = Sequential::builder_of([5]).layer(GaussianNoise::std_dev(0.1)).layer(Dense::units(3));
+    let training = training.layer(Softmax).build().unwrap();
+    let stale = check().exempt(Exemption::TrainingDiffers).run(Stale { body: training });
+    assert!(stale.is_err(), "logits in inference mode are not those of training");
     assert!(check().run(Half { body: body(true) }).is_err());
     let square = Sequential::builder_of([3]).layer(Dense::units(3)).layer(Softmax).build().unwrap();
     let text = LayerCheck::<f64>::new(&[3]).run(Wrong { body: square }).unwrap_err().to_string();

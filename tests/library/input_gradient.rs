@@ -124,8 +124,7 @@ fn what_cannot_be_right_is_an_error() {
     let found = text(input_gradient(&doubled, &loss, x(), &target));
     assert!(
         found.starts_with(
-            "input_gradient: the outputs of layer 0 (tests.doubled) from `forward_eval` must be those of `forward`, got \
-             others. A custom layer that does something else in training needs its own `forward_eval`"
+            "input_gradient: the outputs of the model in a pass with a cache must be those of `predict`, got others. A custom layer that does something else in training needs its own `forward_eval`"
         ),
         "{found}"
     );

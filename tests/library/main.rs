@@ -60,6 +60,7 @@ mod output_activation;
 mod outside;
 #[cfg(feature = "plots")]
 mod plots;
+mod ports;
 mod prefetch;
 mod reference;
 mod saving;

@@ -244,3 +244,104 @@ fn a_checked_container_is_read_by_the_registry_that_is_given() {
     let text = check(Registry::empty().with::<Tanh>()).unwrap_err().to_string();
     assert!(text.contains("\"dense\""), "{text}");
 }
+
+/// A call around serde may read and write any number of models, each with a count and an error of its own.
+#[test]
+fn models_within_a_call_are_read_one_by_one() {
+    let model =
+        Sequential::builder([2]).layer(Tanh).layer(Dense::units(1)).layer(ReLU).layer(ReLU).build().unwrap();
+    let (text, bytes) = (serde_json::to_string(&model).unwrap(), model.to_bytes().unwrap());
+    let registry = Registry::<f32>::builtin();
+    registry.within(|| {
+        for _ in 0..5_000 {
+            serde_json::from_str::<Sequential>(&text).unwrap();
+            Sequential::from_bytes(&bytes, &registry).unwrap();
+            model.to_bytes().unwrap();
+            serde_json::to_string(&model).unwrap();
+        }
+    });
+    let unknown = Registry::<f32>::empty();
+    let read = || serde_json::from_str::<Sequential>(&text).unwrap_err().to_string();
+    let [first, second] = unknown.within(|| [read(), read()]);
+    assert!(
+        first.starts_with("the kind of a layer must be in the registry") && first.contains("\"tanh\""),
+        "{first}"
+    );
+    assert_eq!(first, second);
+    // Models of two element types, each by its registry.
+    let wide = Sequential::<f64>::builder_of([2]).layer(Tanh).build().unwrap();
+    let both = serde_json::to_string(&(&model, &wide)).unwrap();
+    let read = || serde_json::from_str::<(Sequential, Sequential<f64>)>(&both);
+    let (a, b) = registry.within(|| Registry::<f64>::builtin().within(read)).unwrap();
+    assert_eq!((a.len(), b.len()), (4, 1));
+    assert!(registry.within(read).unwrap_err().to_string().contains("must be read by a registry"));
+}
+
+/// The cache of a layer of another type is refused, even if both caches are of one type, and so is a gradient of another
+/// shape.
+#[test]
+fn caches_and_gradients_of_others_are_refused() {
+    let x = || ArrayD::<f32>::from_elem(vec![2, 4], 0.5);
+    let one = |builder: plywood::nn::SequentialBuilder| builder.build().unwrap();
+    let models = || {
+        let new = || Sequential::builder([4]);
+        [
+            one(new().layer(Tanh)),
+            one(new().layer(Sigmoid)),
+            one(new().layer(Dense::units(4))),
+            one(new().layer(LayerNorm::new())),
+            one(new().layer(RMSNorm::new())),
+            one(new().layer(GELU::default())),
+        ]
+    };
+    for (i, mut from) in models().into_iter().enumerate() {
+        for (j, mut to) in models().into_iter().enumerate() {
+            let (y, cache) = from.forward_train(x()).unwrap();
+            let result = to.backward(cache, y);
+            assert_eq!(result.is_ok(), i == j, "{i} {j}: {result:?}");
+        }
+    }
+    // A dense layer with another number of inputs.
+    let mut wide = one(Sequential::builder([5]).layer(Dense::units(4)));
+    let (y, cache) = one(Sequential::builder([4]).layer(Dense::units(4))).forward_train(x()).unwrap();
+    assert!(
+        wide.backward(cache, y)
+            .unwrap_err()
+            .to_string()
+            .contains("the cache must be that of this model's last")
+    );
+
+    let wrong = || Some(ArrayD::<f32>::zeros(vec![5, 7]));
+    for builder in [
+        Sequential::builder([4]).layer(Dropout::rate(0.5)),
+        Sequential::builder([4]).layer(Softmax),
+        Sequential::builder([4]),
+        Sequential::builder([4]).layer(Dense::units(4)),
+    ] {
+        let mut model = builder.build().unwrap();
+        model.freeze("").unwrap();
+        for logits in [true, false] {
+            let cache = model.eval(&mut [Some(x())], &[logits], &mut [None]).unwrap();
+            let text = model.input_gradients(cache, &mut [wrong()], &mut [None]).unwrap_err().to_string();
+            assert!(text.starts_with("the gradient must have shape [2, 4], got [5, 7]."), "{text}");
+            let cache = model.train(&mut [Some(x())], &[logits], &mut [None]).unwrap();
+            assert!(model.learn(cache, &mut [wrong()]).is_err());
+        }
+    }
+}
+
+/// Boxes and shared pointers of models are models.
+#[test]
+fn boxed_and_shared_models_are_evaluated() {
+    let model = network();
+    let report = evaluate::classification_report(&model, &data()).unwrap();
+    let shared = std::sync::Arc::new(model.clone());
+    assert_eq!(evaluate::classification_report(&shared, &data()).unwrap(), report);
+    let registry =
+        InferRegistry::empty().with::<Dense>().with::<BatchNorm>().with::<ReLU>().with::<Dropout>();
+    let registry = registry.with::<Softmax>().with::<Sequential>();
+    let inferring: Box<dyn Infer> = registry.from_bytes(&model.to_bytes().unwrap()).unwrap();
+    assert_eq!(evaluate::classification_report(&inferring, &data()).unwrap(), report);
+    let boxed: Box<dyn Model> = model.boxed();
+    assert_eq!(boxed.clone().to_bytes().unwrap(), model.to_bytes().unwrap());
+}

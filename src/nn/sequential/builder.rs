@@ -15,8 +15,8 @@ use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;
-use crate::nn::chain::{check_input, check_sizes};
 use crate::nn::erased::ErasedLayer;
+use crate::nn::shape_checks::{check_input, check_sizes};
 use crate::nn::{Layer, LayerSpec};
 use crate::random::Random;
 

@@ -3,11 +3,14 @@
 use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::erased::{ErasedLayer, Mode};
-use crate::nn::{Layer, ModelCache, OutputActivation, Part, WithoutActivation, chain, check_batch, names};
+use crate::nn::erased::{ErasedLayer, Mode, other_cache};
+use crate::nn::{
+    Layer, ModelCache, OutputActivation, Part, WithoutActivation, chain, check_batch, check_gradient, names,
+};
 use crate::param::Param;
 use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned};
+use ndarray::Axis;
 
 impl<F: Scalar> Sequential<F> {
     /// Runs a pass with a cache. If a layer fails, the boxes taken from `spare` are dropped with the slots; the next pass
@@ -19,6 +22,7 @@ impl<F: Scalar> Sequential<F> {
         to_logits: bool,
     ) -> Result<(Tensor<F>, ModelCache)> {
         check_batch(&input, self.input_shape())?;
+        let rows = input.len_of(Axis(0));
         let (mut x, count) = (input, self.chain.layers.len());
         let mut slots = std::mem::take(&mut self.spare);
         slots.resize_with(count, || None);
@@ -26,13 +30,13 @@ impl<F: Scalar> Sequential<F> {
             let without = self.chain.without_activation_of(i, to_logits);
             let layer = &mut self.chain.layers[i];
             x = match without {
-                WithoutActivation::Nothing => return Ok((x, ModelCache { slots, ran: i })),
+                WithoutActivation::Nothing => return Ok((x, ModelCache { slots, ran: i, rows })),
                 WithoutActivation::Rest => layer.erased_forward_logits_in(mode, x, slot),
                 WithoutActivation::Unsaid => layer.erased_forward_in(mode, x, slot),
             }
             .map_err(|error| error.at(self.chain.place(i)))?;
         }
-        Ok((x, ModelCache { slots, ran: count }))
+        Ok((x, ModelCache { slots, ran: count, rows }))
     }
 
     /// Runs backward from the last layer that ran down to `first`, and returns the gradient of its input if wanted.
@@ -46,10 +50,10 @@ impl<F: Scalar> Sequential<F> {
         want_input: bool,
     ) -> Result<Option<Tensor<F>>> {
         if cache.slots.len() != self.chain.layers.len() {
-            return Err(Error::custom(
-                "the cache must be that of this model's `forward_train`, got another model's",
-            )
-            .help("Give `backward` the cache that `forward_train` of the same model returned."));
+            return Err(other_cache());
+        }
+        if grad.shape().split_first() != Some((&cache.rows, self.output_shape())) {
+            check_gradient(&grad, &[&[cache.rows], self.output_shape()].concat())?;
         }
         for i in (first..cache.ran).rev() {
             let (layer, slot) = (&mut self.chain.layers[i], &mut cache.slots[i]);

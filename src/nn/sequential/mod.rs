@@ -38,8 +38,8 @@ use std::fmt;
 
 /// A sequence of layers: the model that you build, train, save and predict with.
 ///
-/// It is itself a [`Layer`](crate::nn::Layer), so one may be a layer of another. It is `Send` and `Sync` and predicts through `&self`:
-/// any number of threads may share one model.
+/// It is itself a [`Layer`](crate::nn::Layer), so one may be a layer of another. It is `Send` and `Sync` and predicts
+/// through `&self`: any number of threads may share one model.
 ///
 /// ```
 /// use plywood::ndarray::Array3;
