@@ -85,6 +85,9 @@ impl<F: Scalar> InferRegistry<F> {
 
 impl<F: Scalar> std::fmt::Debug for InferRegistry<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.decoders.by_kind.keys()).finish()
+        f.debug_struct("InferRegistry")
+            .field("layers", &self.decoders.by_kind.keys())
+            .field("blocks", &self.blocks)
+            .finish()
     }
 }

@@ -177,3 +177,21 @@ pub(super) fn at_input<F: Scalar>(
     }
     Ok(())
 }
+
+/// Moves the parameters away from special initial values: a bias of 0, a scale of 1.
+pub(super) fn move_parameters<F: Scalar>(layer: &mut dyn ErasedLayer<F>, draws: &mut RandomStream) {
+    layer.erased_visit_mut(&mut |_, param| {
+        if param.is_trainable() {
+            param.as_slice_mut().iter_mut().for_each(|v| *v += F::of(draws.uniform(-0.2, 0.2)));
+        }
+    });
+}
+
+/// Checks an output of a layer that was saved and loaded.
+pub(super) fn same_bits<F: Scalar>(again: &Tensor<F>, y: &Tensor<F>) -> Result<()> {
+    if slice(again) == slice(y) || slice(y).iter().any(|v| v.is_nan()) {
+        return Ok(());
+    }
+    Err(Error::custom("the layer must compute the same bits after saving and loading, got others")
+        .help("Every field that the forward pass looks at must be serialized."))
+}

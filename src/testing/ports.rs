@@ -1,7 +1,8 @@
 //! The checks of layers with several inputs and outputs.
 
 use super::differences::{
-    at_input, central, chosen, compare, gradients_of, names, random_tensor, same, value_of, weighted,
+    at_input, central, chosen, compare, gradients_of, move_parameters, names, random_tensor, same, same_bits,
+    value_of, weighted,
 };
 use super::{BATCH, CheckReport, Exemption, LayerCheck, Load};
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedLayer, Mode};
 use crate::nn::{Io, PortGradients, Ports};
 use crate::random::{Random, RandomStream};
-use crate::tensor::{Tensor, slice, standard};
+use crate::tensor::{Tensor, standard};
 use ndarray::Axis;
 
 /// The tensors of one batch, `None` for an optional input that is left out.
@@ -27,11 +28,7 @@ impl<F: Scalar> LayerCheck<F> {
         let mut report = CheckReport { kind: layer.erased_kind(), lines: Vec::new() };
         names(layer)?;
         report.passed("parameters have one name each, in one order");
-        layer.erased_visit_mut(&mut |_, param| {
-            if param.is_trainable() {
-                param.as_slice_mut().iter_mut().for_each(|v| *v += F::of(draws.uniform(-0.2, 0.2)));
-            }
-        });
+        move_parameters(layer, &mut draws);
         let all = self.tensors(layer, &mut draws)?;
         let required: Inputs<F> = layer
             .erased_ports()
@@ -141,12 +138,7 @@ impl<F: Scalar> LayerCheck<F> {
         let bytes = layer.erased_encode()?;
         let loaded = self.loaded(&bytes, load)?;
         for (again, y) in infer(&*loaded, inputs)?.iter().zip(&outputs) {
-            if slice(again) != slice(y) && slice(y).iter().all(|v| !v.is_nan()) {
-                return Err(Error::custom(
-                    "the layer must compute the same bits after saving and loading, got others",
-                )
-                .help("Every field that `forward_ports` looks at must be serialized."));
-            }
+            same_bits(again, y)?;
         }
         lines.push("saved and loaded, its outputs have the same bits");
         Ok(lines)
