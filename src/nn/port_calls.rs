@@ -31,11 +31,24 @@ pub fn infer_ports<F: Scalar, L: Layer<F>>(
     let mut outputs = ports.outputs().iter().map(|_| None).collect::<Vec<_>>();
     let wanted = vec![true; outputs.len()];
     layer.forward_ports(&mut Io::new(ports, &mut inputs, &mut outputs, &wanted, false))?;
-    all(ports, outputs)
+    ports.all(outputs)
 }
 
 /// Runs the forward pass with a cache of a layer with several ports, in training or in inference mode
 /// ([`Layer::forward_eval`]). Returns its outputs and the cache.
+///
+/// ```
+/// use plywood::nn::{backward_ports, train_ports};
+/// use plywood::prelude::*;
+///
+/// let x = || Some(Tensor::<f64>::from_elem(vec![1, 2], 3.0));
+/// let mut layer = ReLU;
+/// let (outputs, cache) = train_ports(&mut layer, vec![x()], true)?;
+/// assert_eq!(outputs[0][[0, 1]], 3.0);
+/// let gradients = backward_ports(&mut layer, cache, vec![x()])?; // those at the outputs, and back those at the inputs
+/// assert_eq!(gradients, [x()]);
+/// # Ok::<(), plywood::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`infer_ports`].
@@ -50,7 +63,7 @@ pub fn train_ports<F: Scalar, L: Layer<F>>(
     let wanted = vec![true; outputs.len()];
     let cache =
         layer.forward_train_ports(&mut Io::new(ports, &mut inputs, &mut outputs, &wanted, training))?;
-    Ok((all(ports, outputs)?, cache))
+    Ok((ports.all(outputs)?, cache))
 }
 
 /// Runs the backward pass of a layer with several ports: takes the gradients at the outputs, adds to those of the
@@ -58,29 +71,24 @@ pub fn train_ports<F: Scalar, L: Layer<F>>(
 /// without a gradient, such as ids.
 ///
 /// # Errors
-/// If a gradient has another shape than its output, or the layer returns an error.
+/// If there is not a gradient or `None` for each output, or the layer returns an error: its gradients have the shapes of
+/// its outputs, `[batch, …]`.
 pub fn backward_ports<F: Scalar, L: Layer<F>>(
     layer: &mut L,
     cache: L::Cache,
     mut gradients: Vec<Option<Tensor<F>>>,
 ) -> Result<Vec<Option<Tensor<F>>>> {
+    let outputs = layer.ports().outputs();
+    if gradients.len() != outputs.len() {
+        let expected = format!("be {}, one for each of {outputs:?}", outputs.len());
+        return Err(Error::data("the number of gradients", expected, gradients.len())
+            .help("Give `None` for an output on which the loss does not depend."));
+    }
     let mut inputs = (0..layer.ports().input_count()).map(|_| None).collect::<Vec<_>>();
     let wanted = vec![true; inputs.len()];
     let mut ports = PortGradients::new(&mut gradients, &mut inputs, &wanted);
     layer.backward_ports(cache, &mut ports)?;
     Ok(inputs)
-}
-
-/// Returns the outputs, all of which must be there.
-fn all<F: Scalar>(ports: Ports, outputs: Vec<Option<Tensor<F>>>) -> Result<Vec<Tensor<F>>> {
-    let outputs = outputs.into_iter().zip(ports.outputs());
-    let outputs = outputs.map(|(output, name)| {
-        output.ok_or_else(|| {
-            Error::data(format!("the output {name:?}"), "be put by the layer", "none")
-                .help("Call `put` for each output that `wants` asks for.")
-        })
-    });
-    outputs.collect()
 }
 
 /// The error of a layer without any output.

@@ -56,6 +56,18 @@ impl Ports {
         self.required.len() + self.optional.len()
     }
 
+    /// Returns the outputs that a layer has put, all of which must be there.
+    pub(crate) fn all<F: Scalar>(self, outputs: Vec<Option<Tensor<F>>>) -> Result<Vec<Tensor<F>>> {
+        let named = outputs.into_iter().zip(self.outputs);
+        let named = named.map(|(output, name)| {
+            output.ok_or_else(|| {
+                Error::data(format!("the output {name:?}"), "be put by the layer", "none")
+                    .help("Call `put` for each output that `wants` asks for.")
+            })
+        });
+        named.collect()
+    }
+
     /// The name of an input in an error.
     fn input_name(self, i: usize) -> String {
         self.inputs().nth(i).map_or_else(|| i.to_string(), |(name, _)| name.to_owned())
@@ -80,8 +92,9 @@ impl Ports {
 
 /// The error of a required input that is not there.
 pub(super) fn missing(name: &str) -> Error {
-    Error::data(format!("the input {name:?}"), "be given", "none")
-        .help("A layer that needs several inputs does not fit into a row of layers, which hands on one.")
+    Error::data(format!("the input {name:?}"), "be given", "none").help(
+        "Give it. A row of layers hands on one input, so a layer that needs several does not fit into it.",
+    )
 }
 
 /// The tensors of a forward pass of a layer with several ports: it takes the inputs, and puts the outputs.

@@ -86,9 +86,8 @@ impl<F: Scalar> Registry<F> {
 
     /// Runs `call`, in which serde may read models: their layers are those of this registry.
     ///
-    /// It holds for models of this registry's element type, and in this thread. The crate's own readers do this by
-    /// themselves. It is for models inside of other data, which another format of
-    /// serde stores:
+    /// It is for models inside of other data, which another format of serde stores; the crate's own readers do this by
+    /// themselves. It holds in this thread, for models of this registry's element type:
     ///
     /// ```
     /// use plywood::prelude::*;

@@ -308,15 +308,8 @@ fn same_all<F: Scalar>(what: &str, found: &[Tensor<F>], expected: &[Tensor<F>]) 
 }
 
 /// Returns the outputs in row-major order, all of which must be there.
-fn all<F: Scalar>(layer: &dyn ErasedLayer<F>, outputs: Inputs<F>) -> Result<Vec<Tensor<F>>> {
-    let named = outputs.into_iter().zip(layer.erased_ports().outputs());
-    let named = named.map(|(output, name)| {
-        output.map(standard).ok_or_else(|| {
-            Error::data(format!("the output {name:?}"), "be put by the layer", "none")
-                .help("Call `put` for each output that `wants` asks for.")
-        })
-    });
-    named.collect()
+fn all<F: Scalar>(ports: Ports, outputs: Inputs<F>) -> Result<Vec<Tensor<F>>> {
+    Ok(ports.all(outputs)?.into_iter().map(standard).collect())
 }
 
 fn infer<F: Scalar>(layer: &dyn ErasedLayer<F>, inputs: &Inputs<F>) -> Result<Vec<Tensor<F>>> {
@@ -324,7 +317,7 @@ fn infer<F: Scalar>(layer: &dyn ErasedLayer<F>, inputs: &Inputs<F>) -> Result<Ve
     let (mut inputs, mut outputs) = (inputs.clone(), vec![None; ports.outputs().len()]);
     let wanted = vec![true; outputs.len()];
     layer.erased_forward_ports(&mut Io::new(ports, &mut inputs, &mut outputs, &wanted, false))?;
-    all(layer, outputs)
+    all(ports, outputs)
 }
 
 fn forward_train<F: Scalar>(
@@ -337,7 +330,7 @@ fn forward_train<F: Scalar>(
     let wanted = vec![true; outputs.len()];
     let mut io = Io::new(ports, &mut inputs, &mut outputs, &wanted, training);
     layer.erased_forward_train_ports(&mut io, &mut slot)?;
-    Ok((all(layer, outputs)?, slot))
+    Ok((all(ports, outputs)?, slot))
 }
 
 fn backward<F: Scalar>(

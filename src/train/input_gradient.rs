@@ -5,7 +5,7 @@ use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::Model;
 use crate::nn::predict::{infer_one, no_output};
-use crate::tensor::{Tensor, copy, owned, slice, standard};
+use crate::tensor::{Tensor, owned, slice, standard};
 use crate::train::compatibility::{check_outputs, check_unknown};
 use crate::train::trainer::step::{self, Expected, check_input};
 
@@ -48,8 +48,8 @@ use crate::train::trainer::step::{self, Expected, check_input};
 /// training. For the gradient of a single output there is [`Model::input_gradients`].
 ///
 /// # Errors
-/// If model, loss, input and targets do not fit each other, the input, the loss or the gradient is not finite, or a layer's `forward_eval` does not
-/// compute what its `forward` computes.
+/// If model, loss, input and targets do not fit each other, the input, the loss or the gradient is not finite, or a
+/// layer's `forward_eval` does not compute what its `forward` computes.
 pub fn input_gradient<F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
     model: &M,
     loss: &L,
@@ -80,8 +80,7 @@ fn of_copy<F: Scalar, L: Loss<F>>(
     let output = standard(output.ok_or_else(no_output)?);
     check_same(&output, &expected)?;
     check_unknown(model, loss, &output)?;
-    let (value, gradient) =
-        step::loss(loss, activation, copy(&output), Expected { target, weights: None }, 1.0)?;
+    let (value, gradient) = step::loss(loss, activation, output, Expected { target, weights: None }, 1.0)?;
     if !value.sum.is_finite() {
         let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
         return Err(Error::data(what, "be finite", "NaN or infinity")

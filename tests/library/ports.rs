@@ -430,8 +430,8 @@ fn in_a_row_it_has_one_input_and_one_output() {
     let refused = Sequential::builder([3, 5]).layer(layer).build().unwrap_err().to_string();
     assert_eq!(
         refused,
-        "layer 0 (tests.attention): the input \"context\" must be given, got none. A layer that needs several inputs does \
-         not fit into a row of layers, which hands on one."
+        "layer 0 (tests.attention): the input \"context\" must be given, got none. Give it. A row of layers hands on one input, \
+         so a layer that needs several does not fit into it."
     );
 }
 
@@ -448,6 +448,12 @@ fn a_layer_of_one_input_has_ports_too_and_wrong_calls_are_errors() {
     let (_, cache) = train_ports(&mut tanh, vec![Some(x())], false).unwrap();
     assert_eq!(backward_ports(&mut tanh, cache, vec![None]).unwrap(), [None]);
 
+    let (_, cache) = train_ports(&mut tanh, vec![Some(x())], true).unwrap();
+    let many = backward_ports(&mut tanh, cache, vec![Some(x()), None]).unwrap_err().to_string();
+    assert!(
+        many.starts_with("the number of gradients must be 1, one for each of [\"output\"], got 2."),
+        "{many}"
+    );
     let text = |result: Result<Vec<Tensor<f64>>>| result.unwrap_err().to_string();
     assert!(
         text(infer_ports(&Tanh, vec![]))

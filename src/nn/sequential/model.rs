@@ -105,6 +105,14 @@ impl<F: Scalar> Sequential<F> {
 
     /// Converts a model that is a `Sequential`, such as one that [`load`](crate::load) has read, into this type.
     ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model: Box<dyn Model> = Sequential::builder([2]).layer(Dense::units(1)).build()?.boxed();
+    /// assert_eq!(Sequential::of_model(model)?.len(), 1);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the model is of another type.
     pub fn of_model(model: Box<dyn Model<F>>) -> Result<Self> {
