@@ -105,6 +105,53 @@ fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
     assert!(loaded > count / 10, "{loaded} of {count} load");
 }
 
+/// Five small graphs: of layers alone, of operations, with two inputs and outputs, with a shared layer and a constant, and
+/// with a table.
+fn small_graphs() -> Vec<Vec<u8>> {
+    use plywood::nn::{Graph, concat};
+    let (a, b, c, d, e) =
+        (Graph::builder(), Graph::builder(), Graph::builder(), Graph::builder(), Graph::builder());
+    a.output("y", a.input("x", [2]).layer(Dense::units(2)).layer(Softmax));
+    let x = b.input("x", [3, 2]);
+    let y =
+        x.matmul(b.param("w", [2, 2], Initializer::GlorotUniform)).tanh().reshape([2, -1]).permute([0, 2, 1]);
+    b.output("y", (y.max_keepdim(-1) - y.clip(-0.5, 0.5)).softmax());
+    let (left, right) = (c.input("left", [2]), c.input("right", [3]));
+    let y = concat(&[left, right.slice(-1, 1..)], -1);
+    c.output("class", y.layer(Dense::units(2)).sigmoid());
+    c.output("size", (y.square().mean(-1) + 1.0).ln());
+    let (left, right) = (d.input("left", [2]), d.input("right", [2]));
+    let [p, q] = d.shared(Dense::units(2), [left, right]);
+    let scaled = p.greater(q).where_cond(p, q) * d.constant(ndarray::arr1(&[1.0, 0.5]));
+    d.output("y", scaled.index_axis(-1, 0) / (q.abs().sum(-1) + 1.0));
+    let ids = e.input("ids", [2]);
+    let table = e.param("table", [3, 2], Initializer::GlorotUniform);
+    e.output("y", table.gather(ids).layer(BatchNorm::new()).matmul(table.t()).exp());
+    [a, b, c, d, e].map(|g| g.build().and_then(|graph| graph.to_bytes()).unwrap()).to_vec()
+}
+
+/// Every one-byte change of five small graphs, with the checksums mended: an error, or a model that infers and trains.
+#[test]
+fn every_changed_byte_of_a_graph_is_an_error_or_works() {
+    let _turn = alone();
+    let (mut tried, mut loaded) = (0usize, 0);
+    for original in small_graphs() {
+        assert!(hostile::any_model::<f32>(&original));
+        let mut bytes = original.clone();
+        for at in 0..bytes.len() {
+            for by in 1..=255u8 {
+                bytes[at] = original[at].wrapping_add(by);
+                mend(&mut bytes);
+                tried += 1;
+                loaded += usize::from(hostile::any_model::<f32>(&bytes));
+            }
+            bytes.copy_from_slice(&original);
+        }
+    }
+    println!("{tried} changes, {loaded} of them load");
+    assert!(loaded > tried / 20, "{loaded} of {tried} load");
+}
+
 /// Shapes that have caused panics or filled the memory: at loading, in the summary, and in `predict`.
 #[test]
 fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {

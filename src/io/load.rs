@@ -65,6 +65,28 @@ fn read<F: Scalar>(source: &mut Source<impl Read>, registry: &Registry<F>) -> Re
     })
 }
 
+impl<F: Scalar> Registry<F> {
+    /// Reads a model of any type from the bytes of a file. It is [`load_with`] for bytes.
+    ///
+    /// ```
+    /// use plywood::nn::Graph;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// g.output("y", g.input("x", [2]).layer(Dense::units(1)).tanh());
+    /// let bytes = g.build()?.to_bytes()?;
+    /// let model = Registry::<f32>::builtin().from_bytes(&bytes)?;
+    /// assert_eq!(model.inputs()[0].name(), "x");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`].
+    pub fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn Model<F>>> {
+        read(&mut Source::of(bytes), self)
+    }
+}
+
 impl<F: Scalar> InferRegistry<F> {
     /// Reads a model's file as a model that only infers.
     ///

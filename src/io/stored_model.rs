@@ -4,8 +4,10 @@ use crate::codec::{self, Bytes};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::chain::{InferChain, KIND as SEQUENTIAL, Stored};
-use crate::nn::decode_scope::keep_first;
-use crate::nn::{Infer, Model, Sequential};
+use crate::nn::decode_scope::{in_force, keep_first};
+use crate::nn::graph::KIND as GRAPH;
+use crate::nn::infer_registry::ReadGraph;
+use crate::nn::{Graph, Infer, Model, Sequential};
 use crate::shown::cut;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -43,9 +45,15 @@ impl<F: Scalar> Serialize for StoredModel<'_, F> {
 
 impl<'de, F: Scalar> Deserialize<'de> for StoredModel<'_, F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = bytes_of_sequential(deserializer)?;
-        let model = codec::decode::<Sequential<F>>(&bytes.0, "the model");
-        Ok(Self::Read(Box::new(model.map_err(|e| D::Error::custom(keep_first(e)))?)))
+        let Stored(kind, bytes) = Stored::deserialize(deserializer)?;
+        let model: Result<Box<dyn Model<F>>> = match &*kind {
+            SEQUENTIAL => {
+                codec::decode(&bytes.0, "the model").map(|model: Sequential<F>| Box::new(model) as _)
+            }
+            GRAPH => codec::decode(&bytes.0, "the model").map(|model: Graph<F>| Box::new(model) as _),
+            _ => Err(other_kind(&kind)),
+        };
+        Ok(Self::Read(model.map_err(|e| D::Error::custom(keep_first(e)))?))
     }
 }
 
@@ -54,20 +62,29 @@ pub(super) struct StoredInfer<F: Scalar>(pub Box<dyn Infer<F>>);
 
 impl<'de, F: Scalar> Deserialize<'de> for StoredInfer<F> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = bytes_of_sequential(deserializer)?;
-        let model = codec::decode::<InferChain<F>>(&bytes.0, "the model");
-        Ok(Self(Box::new(model.map_err(|e| D::Error::custom(keep_first(e)))?)))
+        let Stored(kind, bytes) = Stored::deserialize(deserializer)?;
+        let model: Result<Box<dyn Infer<F>>> = match &*kind {
+            SEQUENTIAL => {
+                codec::decode(&bytes.0, "the model").map(|model: InferChain<F>| Box::new(model) as _)
+            }
+            GRAPH => match in_force(|graphs: Option<&ReadGraph<F>>| graphs.copied()) {
+                Some(ReadGraph(read)) => read(&bytes.0),
+                None => Err(Error::format(
+                    "the kind of the model",
+                    format!("be {SEQUENTIAL:?}"),
+                    format!("{GRAPH:?}"),
+                )
+                .help("Add graphs to the registry: `InferRegistry::empty().graphs()`.")),
+            },
+            _ => Err(other_kind(&kind)),
+        };
+        Ok(Self(model.map_err(|e| D::Error::custom(keep_first(e)))?))
     }
 }
 
-/// Reads a model's kind and bytes, and checks the kind.
-fn bytes_of_sequential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes<'de>, D::Error> {
-    let Stored(kind, bytes) = Stored::deserialize(deserializer)?;
-    if kind == SEQUENTIAL {
-        return Ok(bytes);
-    }
-    let expected = format!("be {SEQUENTIAL:?}");
-    let error = Error::format("the kind of the model", expected, format!("{:?}", cut(&kind)))
-        .help("Use a newer version of Plywood.");
-    Err(D::Error::custom(keep_first(error)))
+/// The error of a kind of model that this version does not know.
+fn other_kind(kind: &str) -> Error {
+    let expected = format!("be {SEQUENTIAL:?} or {GRAPH:?}");
+    Error::format("the kind of the model", expected, format!("{:?}", cut(kind)))
+        .help("Use a newer version of Plywood.")
 }

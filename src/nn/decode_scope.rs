@@ -80,7 +80,7 @@ pub(super) fn within<T>(tables: Tables, call: impl FnOnce() -> T) -> T {
 }
 
 /// Calls `look` with this thread's current table of decoders of this type, if there is one.
-pub(super) fn in_force<R: 'static, T>(look: impl FnOnce(Option<&R>) -> T) -> T {
+pub(crate) fn in_force<R: 'static, T>(look: impl FnOnce(Option<&R>) -> T) -> T {
     SCOPES.with_borrow(|scopes| {
         // A user's calls may be inside of one another, each for another element type.
         let users = scopes.iter().rev().skip(1).take_while(|scope| !scope.counts);

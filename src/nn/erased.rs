@@ -256,6 +256,12 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
     }
 }
 
+impl<F: Scalar> Clone for Box<dyn ErasedLayer<F>> {
+    fn clone(&self) -> Self {
+        (**self).erased_clone()
+    }
+}
+
 /// The content of a slot: a layer's cache, until it is taken. Its type names the layer, because layers of several types
 /// may have caches of one type.
 struct Kept<F: Scalar, L: Layer<F>>(Option<L::Cache>, PhantomData<fn() -> (F, L)>);

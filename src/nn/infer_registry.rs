@@ -1,10 +1,12 @@
 //! [`InferRegistry`]: the kinds of layers of models that only infer.
 
 use super::chain::{self, InferChain};
-use super::decode_scope::typed_within;
+use super::decode_scope::{Tables, typed_within};
 use super::decoders::Decoders;
 use super::erased::ErasedInfer;
+use super::graph::{self, InferGraph, InferOp, OpsInForce, builtin};
 use super::layer::Layer;
+use super::model::Infer;
 use super::registry::Registry;
 use crate::codec;
 use crate::error::Result;
@@ -38,7 +40,16 @@ use crate::level::check_level;
 pub struct InferRegistry<F: Scalar = f32> {
     decoders: Decoders<dyn ErasedInfer<F>>,
     blocks: Registry<F>,
+    graphs: Option<ReadGraph<F>>,
 }
+
+/// Decodes a model that only infers.
+type ReadModel<F> = fn(&[u8]) -> Result<Box<dyn Infer<F>>>;
+
+/// Decodes a graph that only infers, as a model. In a table of its own, so that only programs that read graphs contain
+/// their operations.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadGraph<F: Scalar>(pub ReadModel<F>);
 
 impl<F: Scalar> InferRegistry<F> {
     /// Returns a registry without any layer but [`Sequential`](super::Sequential).
@@ -50,7 +61,7 @@ impl<F: Scalar> InferRegistry<F> {
             Ok(Box::new(layer))
         });
         let help = "It is inside of a block, whose layers are added by `InferRegistry::blocks`.";
-        Self { decoders, blocks: Registry { decoders: Decoders::new(help) } }
+        Self { decoders, blocks: Registry { decoders: Decoders::new(help) }, graphs: None }
     }
 
     /// Adds a kind of layer. It replaces one with the same `KIND`. [`Sequential`](super::Sequential) is there already, and
@@ -67,6 +78,34 @@ impl<F: Scalar> InferRegistry<F> {
         self
     }
 
+    /// Adds [`Graph`](super::Graph) and its operations: as a model, and as a layer of one.
+    ///
+    /// ```
+    /// use plywood::nn::{Graph, InferRegistry};
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let x = g.input("x", [4]);
+    /// g.output("y", x.layer(Dense::units(3)) * x.mean_keepdim(-1));
+    /// let bytes = g.build()?.to_bytes()?;
+    ///
+    /// let model = InferRegistry::<f32>::empty().with::<Dense>().graphs().from_bytes(&bytes)?;
+    /// assert_eq!(model.outputs()[0].name(), "y");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn graphs(mut self) -> Self {
+        self.decoders.by_kind.insert(graph::KIND, |bytes| {
+            let layer: InferGraph<F> = codec::decode(bytes, graph::KIND)?;
+            Ok(Box::new(layer))
+        });
+        self.graphs = Some(ReadGraph(|bytes| {
+            let model: InferGraph<F> = codec::decode(bytes, "the model")?;
+            Ok(Box::new(model))
+        }));
+        self
+    }
+
     /// Sets the layers inside of [`Residual`](super::Residual), [`Concat`](super::Concat), [`Add`](super::Add) and custom
     /// containers, which hold layers that can be trained: with them the program contains their training. By default there
     /// are none.
@@ -79,7 +118,13 @@ impl<F: Scalar> InferRegistry<F> {
     /// [`Registry::decoding`].
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
         check_level()?;
-        typed_within(vec![Box::new(self.decoders.clone()), Box::new(self.blocks.decoders.clone())], decode)
+        let mut tables: Tables = vec![Box::new(self.decoders.clone())];
+        if let Some(read) = self.graphs {
+            tables.push(Box::new(read));
+            tables.push(Box::new(OpsInForce(builtin::<F, dyn InferOp<F>>)));
+        }
+        tables.push(Box::new(self.blocks.decoders.clone()));
+        typed_within(tables, decode)
     }
 }
 

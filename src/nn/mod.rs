@@ -78,7 +78,8 @@ mod dense;
 pub(crate) mod elementwise;
 mod embedding;
 pub(crate) mod erased;
-mod infer_registry;
+pub(crate) mod graph;
+pub(crate) mod infer_registry;
 mod layer;
 mod layer_spec;
 mod model;
@@ -113,8 +114,8 @@ pub use elementwise::Elementwise;
 pub use embedding::{
     BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
+pub use graph::{Graph, GraphBuilder, Size, Value, concat};
 pub use infer_registry::InferRegistry;
-
 pub use layer::Layer;
 pub use layer_spec::LayerSpec;
 pub use model::{Infer, Model, ModelCache, Port};
@@ -178,7 +179,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 44);
+    /// assert_eq!(registry.kinds().count(), 45);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -204,6 +205,7 @@ fn all<F: Scalar>() -> Registry<F> {
         .with::<Flatten>()
         .with::<GELU>()
         .with::<GaussianNoise>()
+        .with::<Graph<F>>()
         .with::<GroupNorm<F>>()
         .with::<HardSigmoid>()
         .with::<HardSwish>()

@@ -58,14 +58,15 @@ impl Ports {
 
     /// Returns the outputs that a layer has put, all of which must be there.
     pub(crate) fn all<F: Scalar>(self, outputs: Vec<Option<Tensor<F>>>) -> Result<Vec<Tensor<F>>> {
-        let named = outputs.into_iter().zip(self.outputs);
-        let named = named.map(|(output, name)| {
-            output.ok_or_else(|| {
-                Error::data(format!("the output {name:?}"), "be put by the layer", "none")
-                    .help("Call `put` for each output that `wants` asks for.")
-            })
-        });
-        named.collect()
+        let outputs = outputs.into_iter().enumerate();
+        outputs.map(|(i, output)| output.ok_or_else(|| self.missing_output(i))).collect()
+    }
+
+    /// The error of an output that is read, and that the layer did not put.
+    pub(in crate::nn) fn missing_output(self, output: usize) -> Error {
+        let name = self.outputs.get(output).copied().unwrap_or_default();
+        Error::data(format!("the output {name:?}"), "be put by the layer", "none")
+            .help("Call `put` for each output that `wants` asks for.")
     }
 
     /// The name of an input in an error.

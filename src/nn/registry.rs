@@ -4,9 +4,10 @@
 //! the format of `torch.save`, can call any function that a file names. Here a file can only name what the program has
 //! put into the map; an unknown name is an error that lists the known ones.
 
-use super::decode_scope::{typed_within, within};
+use super::decode_scope::{Tables, typed_within, within};
 use super::decoders::Decoders;
 use super::erased::ErasedLayer;
+use super::graph::{OpsInForce, TrainOp, builtin};
 use super::layer::Layer;
 use crate::codec;
 use crate::error::Result;
@@ -109,14 +110,20 @@ impl<F: Scalar> Registry<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     pub fn within<T>(&self, call: impl FnOnce() -> T) -> T {
-        within(vec![Box::new(self.decoders.clone())], call)
+        within(self.tables(), call)
     }
 
     /// Runs a decoding call in this thread, with this registry for the containers inside. Returns the first typed error
     /// inside as it was, where serde would only pass on its text.
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
         check_level()?;
-        typed_within(vec![Box::new(self.decoders.clone())], decode)
+        typed_within(self.tables(), decode)
+    }
+
+    /// The decoders of layers, and those of the operations of graphs.
+    pub(super) fn tables(&self) -> Tables {
+        let ops = OpsInForce(builtin::<F, dyn TrainOp<F>>);
+        vec![Box::new(self.decoders.clone()), Box::new(ops)]
     }
 }
 

@@ -26,7 +26,7 @@ use std::fmt;
 ///
 /// Counted in values, not bytes.
 #[derive(Default)]
-struct Count {
+pub(super) struct Count {
     trainable: usize,
     frozen: usize,
     buffers: usize,
@@ -34,7 +34,7 @@ struct Count {
 
 impl Count {
     /// Counts a parameter under its current kind, which freezing changes.
-    fn add(&mut self, kind: ParamKind, len: usize) {
+    pub fn add(&mut self, kind: ParamKind, len: usize) {
         match kind {
             ParamKind::Trainable => self.trainable += len,
             ParamKind::Frozen => self.frozen += len,
@@ -76,12 +76,26 @@ pub(super) fn write<F: Scalar>(
         part.layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
     }
     table("", parts, &mut rows);
+    write_table::<F, 4>(f, &rows, &count)
+}
+
+/// Prints a table, of which the first row is the head and the last column is of numbers, and the sum of its parameters.
+pub(super) fn write_table<F: Scalar, const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    rows: &[[String; N]],
+    count: &Count,
+) -> fmt::Result {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
-    let rule = "─".repeat(widths.iter().sum::<usize>() + 6);
-    for (i, [number, layer, shape, parameters]) in rows.iter().enumerate() {
-        let [a, b, c, d] = widths;
-        let line = format!("{number:<a$}  {layer:<b$}  {shape:<c$}  {parameters:>d$}");
+    let widths: [usize; N] = std::array::from_fn(width);
+    let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * (N - 1));
+    for (i, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let space = " ".repeat(width - cell.chars().count());
+            let gap = if column == 0 { "" } else { "  " };
+            let (before, after) = if column + 1 == N { (space.as_str(), "") } else { ("", space.as_str()) };
+            line.extend([gap, before, cell, after]);
+        }
         writeln!(f, "{}", line.trim_end())?;
         if i == 0 {
             writeln!(f, "{rule}")?;

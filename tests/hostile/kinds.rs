@@ -1,7 +1,7 @@
 //! A block for each kind of layer in the crate, with its input shape.
 
 use plywood::Scalar;
-use plywood::nn::SequentialBuilder;
+use plywood::nn::{Graph, SequentialBuilder, concat};
 use plywood::prelude::*;
 
 /// Every new layer must be added here: tests/library/saving.rs compares this list with the registry.
@@ -31,6 +31,7 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "gelu": GELU::default(), [7];
         "global_avg_pool": GlobalAvgPool, [3, 2, 4];
         "global_max_pool": GlobalMaxPool, [3, 2, 4];
+        "graph": graph::<F>(), [5, 4];
         "group_norm": GroupNorm::groups(2), [4, 3];
         "hard_sigmoid": plywood::nn::HardSigmoid, [7];
         "hard_swish": plywood::nn::HardSwish, [7];
@@ -58,4 +59,17 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "upsample": Upsample::by([2, 3]), [2, 3, 2];
         "zero_pad2d": ZeroPad2d::sides([1, 0], [2, 3]), [2, 3, 4];
     }
+}
+
+/// A graph with layers, parameters, a constant and an operation of each kind.
+fn graph<F: Scalar>() -> Graph<F> {
+    let g = Graph::<F>::builder_of();
+    let x = g.input("x", [5, 4]);
+    let [q, k] = x.layer(Dense::units(6)).split(-1);
+    let scores = q.matmul(k.t()) * 0.5 + g.constant(ndarray::Array1::from_elem(5, F::one()));
+    let y = concat(&[scores.softmax().matmul(x), x.layer(ReLU).permute([0, 1, 2])], -1).slice(1, ..-1);
+    let w = g.param("w", [8], Initializer::Constant(0.5));
+    let y = y.greater(y * 0.0).where_cond((y * w).tanh(), y.clip(-1.0, 1.0)) - y.mean_keepdim(-1);
+    g.output("y", y.reshape([8, -1]).sum(-1).maximum(y.max(1).square()));
+    g.build().expect("a graph")
 }

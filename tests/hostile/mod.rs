@@ -75,6 +75,44 @@ fn model_of<F: Scalar>(bytes: &[u8]) {
     }
 }
 
+/// A batch of two samples of ones for each input.
+fn ones<F: Scalar>(model: &dyn Model<F>) -> Vec<Option<Tensor<F>>> {
+    let shape = |port: &plywood::nn::Port| [&[2], port.shape()].concat();
+    model.inputs().iter().map(|port| Some(Tensor::from_elem(shape(port), F::one()))).collect()
+}
+
+/// Loads, prints, runs and trains a model of any kind, if its values are small enough for the memory bound.
+pub fn any_model<F: Scalar>(bytes: &[u8]) -> bool {
+    let registry = Registry::<F>::builtin();
+    let Ok(mut model) = bounded(bytes.len(), || registry.from_bytes(bytes)) else { return false };
+    let summary = bounded(bytes.len(), || model.to_string());
+    let saved = model.to_bytes().expect("a model that was loaded");
+    let again = registry.from_bytes(&saved).expect("a model that was saved");
+    assert_eq!(again.to_bytes().expect("the same"), saved);
+    if most_numbers(&summary) > MOST_NUMBERS {
+        return true;
+    }
+    let count = model.outputs().len();
+    bounded(bytes.len(), || {
+        let mut views: Vec<_> = ones(&*model).into_iter().flatten().map(|x| Some(x.into())).collect();
+        let mut outputs: Vec<_> = (0..count).map(|_| None).collect();
+        let inferred = model.infer(&mut views, &vec![false; count], &mut outputs);
+        let mut outputs: Vec<Option<Tensor<F>>> = (0..count).map(|_| None).collect();
+        for logits in [false, true] {
+            let (mut taken, mut at) = (ones(&*model), ones(&*model));
+            if let Ok(cache) = model.train(&mut taken, &vec![logits; count], &mut outputs) {
+                let _ = model.learn(cache, &mut outputs);
+            }
+            let mut taken = ones(&*model);
+            if let Ok(cache) = model.eval(&mut taken, &vec![logits; count], &mut outputs) {
+                let _ = model.input_gradients(cache, &mut outputs, &mut at);
+            }
+        }
+        drop(inferred);
+    });
+    true
+}
+
 /// The largest number of elements in an output for which `predict` stays within the bound.
 const MOST_NUMBERS: usize = 1 << 16;
 

@@ -30,6 +30,8 @@ mod folds;
 #[cfg(unix)]
 mod full_disk;
 mod garments;
+mod graph_models;
+mod graphs;
 #[cfg(feature = "datasets")]
 mod idx;
 #[cfg(feature = "images")]

@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 /// stays as it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-struct Recurrent<F: Scalar = f32> {
+pub struct Recurrent<F: Scalar = f32> {
     weight: Param<F>,
     recurrent: Param<F>,
     bias: Param<F>,
 }
 
-struct RecurrentSpec(usize);
+pub struct RecurrentSpec(pub usize);
 
 impl<F: Scalar> LayerSpec<F> for RecurrentSpec {
     type Layer = Recurrent<F>;
@@ -39,7 +39,7 @@ impl<F: Scalar> LayerSpec<F> for RecurrentSpec {
 }
 
 /// The inputs of all steps, the state before and after each, and which samples each step counts for.
-struct RecurrentCache<F> {
+pub struct RecurrentCache<F> {
     input: ArrayD<F>,
     states: Vec<Array2<F>>,
     active: Vec<Vec<bool>>,
@@ -191,12 +191,12 @@ impl<F: Scalar> Layer<F> for Recurrent<F> {
 /// `softmax(x · Wq · (c · Wk)ᵀ) · c` over the places of the context where the mask is not 0.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
-struct Attention<F: Scalar = f32> {
+pub struct Attention<F: Scalar = f32> {
     query: Param<F>,
     key: Param<F>,
 }
 
-struct AttentionSpec(usize);
+pub struct AttentionSpec(pub usize);
 
 impl<F: Scalar> LayerSpec<F> for AttentionSpec {
     type Layer = Attention<F>;
@@ -223,7 +223,7 @@ impl<F: Scalar> LayerSpec<F> for AttentionSpec {
 }
 
 /// For each sample: its input, its context, and the attention of each place to each place of the context.
-type AttentionCache<F> = Vec<(Array2<F>, Array2<F>, Array2<F>)>;
+pub type AttentionCache<F> = Vec<(Array2<F>, Array2<F>, Array2<F>)>;
 
 impl<F: Scalar> Attention<F> {
     fn pass(&self, io: &mut Io<'_, F>) -> Result<AttentionCache<F>> {

@@ -1,6 +1,7 @@
 //! Serde reads back what it writes: non-finite numbers, in human-readable and in binary formats. Contradictory values
 //! are refused.
 
+use plywood::train::Value;
 use plywood::{data::*, init::*, io::*, metrics::*, nn::*, train::*};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs;

@@ -48,6 +48,7 @@ mod augment;
 mod conv;
 mod convert;
 mod dispatch;
+mod elementwise;
 mod embedding;
 mod gemm;
 #[doc(hidden)]
@@ -73,6 +74,8 @@ pub use augment::{Move, Warp};
 #[doc(hidden)]
 pub use conv::{BEHIND, PixelRun, Span, Windows};
 pub(crate) use dispatch::kernels;
+#[doc(hidden)]
+pub use elementwise::{Binary, Pair, Side, Unary};
 #[doc(hidden)]
 pub use embedding::{id_of, ids_of, order_of};
 #[doc(hidden)]

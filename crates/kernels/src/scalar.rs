@@ -37,6 +37,7 @@ pub trait Scalar:
     + crate::optim::adaptive::Adaptive<Self>
     + crate::norm::channels::Channels<Self>
     + crate::convert::Convert<Self>
+    + crate::elementwise::Elementwise<Self>
     + crate::embedding::Gather<Self>
     + crate::augment::Images<Self>
     + crate::losses::Losses<Self>

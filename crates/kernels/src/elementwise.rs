@@ -1,0 +1,413 @@
+//! Elementwise functions of one, two and three arrays, and their derivatives.
+//!
+//! | function | value | derivative |
+//! |---|---|---|
+//! | `Neg`, `Plus(c)`, `Times(c)`, `SubtractFrom(c)` | `-x`, `x + c`, `c · x`, `c - x` | -1, 1, `c`, -1 |
+//! | `DivideInto(c)` | `c / x` | `-y / x` |
+//! | `Exp`, `Ln`, `Sqrt` | `e^x`, `ln x`, `√x` | `y`, `1 / x`, `1 / 2y` |
+//! | `Square`, `Abs` | `x²`, `\|x\|` | `2x`, the sign of `x` (0 at 0) |
+//! | `Power(c)` | `x^c` | `c · x^(c-1)`; 0 for a `c` of 0 |
+//! | `Tanh`, `Sigmoid`, `ReLU` | | `1 - y²`, `y(1 - y)`, 1 where `y > 0` |
+//! | `Clip(low, high)` | `min(max(x, low), high)` | 1 from `low` to `high`, else 0 |
+//! | `Add`, `Subtract`, `Multiply`, `Divide` | `a + b`, … | `1, 1`; `1, -1`; `b, a`; `1 / b, -y / b` |
+//! | `Maximum`, `Minimum` | the larger, the smaller | 1 at the one that was taken, the first of equal ones |
+//! | `Greater` | 1 where `a > b`, else 0 | none |
+//! | where | `a` where the condition is not 0, else `b` | 1 at the one that was taken |
+//!
+//! NaN in gives NaN out, but for `Greater`, which gives 0, and for the side of a choice that is not taken.
+//!
+//! The loops work on strips: stretches of numbers that stay in the L1 cache, so that a chain of functions is computed
+//! strip by strip, and what lies between two of them is never in memory as a whole.
+
+use crate::kernels;
+
+/// A function of one number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(hidden)]
+pub enum Unary {
+    Neg,
+    Plus(f64),
+    Times(f64),
+    SubtractFrom(f64),
+    DivideInto(f64),
+    Exp,
+    Ln,
+    Sqrt,
+    Square,
+    Abs,
+    Power(f64),
+    Tanh,
+    Sigmoid,
+    ReLU,
+    Clip(f64, f64),
+}
+
+impl Unary {
+    /// Whether the derivative follows from the output alone.
+    pub fn derives_from_output(self) -> bool {
+        matches!(self, Self::Exp | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::ReLU)
+    }
+
+    /// Whether the derivative is the same for all inputs.
+    pub fn is_affine(self) -> bool {
+        matches!(self, Self::Neg | Self::Plus(_) | Self::Times(_) | Self::SubtractFrom(_))
+    }
+}
+
+/// A function of two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Binary {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Maximum,
+    Minimum,
+    Greater,
+}
+
+impl Binary {
+    /// Whether the derivatives are the same for all inputs.
+    pub fn is_affine(self) -> bool {
+        matches!(self, Self::Add | Self::Subtract | Self::Greater)
+    }
+}
+
+/// One of the arguments of a function of two or three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Side {
+    /// `a`.
+    First,
+    /// `b`.
+    Second,
+}
+
+/// The inputs and the output of a function of two numbers.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Pair<'a, F> {
+    pub a: &'a [F],
+    pub b: &'a [F],
+    pub y: &'a [F],
+}
+
+/// All functions of one number, and of two, for tests.
+#[cfg(test)]
+pub(crate) const UNARY: [Unary; 15] = [
+    Unary::Neg,
+    Unary::Plus(0.7),
+    Unary::Times(-1.5),
+    Unary::SubtractFrom(2.0),
+    Unary::DivideInto(3.0),
+    Unary::Exp,
+    Unary::Ln,
+    Unary::Sqrt,
+    Unary::Square,
+    Unary::Abs,
+    Unary::Power(2.5),
+    Unary::Tanh,
+    Unary::Sigmoid,
+    Unary::ReLU,
+    Unary::Clip(0.5, 1.5),
+];
+#[cfg(test)]
+pub(crate) const BINARY: [Binary; 6] =
+    [Binary::Add, Binary::Subtract, Binary::Multiply, Binary::Divide, Binary::Maximum, Binary::Minimum];
+
+kernels! {
+    /// Elementwise functions. With `add`, a derivative is added to what is there.
+    Elementwise {
+        /// `y = f(x)`.
+        fn map_strip(f: Unary, x: &[F], y: &mut [F]);
+        /// `dx = dy · f'(x)`, where the output was `y`.
+        fn map_strip_back(f: Unary, x: &[F], y: &[F], dy: &[F], dx: &mut [F], add: bool);
+        /// `y = f(a, b)`.
+        fn zip_strip(f: Binary, a: &[F], b: &[F], y: &mut [F]);
+        /// `d = dy · ∂f/∂a`, or `dy · ∂f/∂b`.
+        fn zip_strip_back(f: Binary, side: Side, of: Pair<'_, F>, dy: &[F], d: &mut [F], add: bool);
+        /// `y = a` where `condition` is not 0, else `b`.
+        fn where_strip(condition: &[F], a: &[F], b: &[F], y: &mut [F]);
+        /// `d = dy` where `side` was taken, else 0.
+        fn where_strip_back(condition: &[F], side: Side, dy: &[F], d: &mut [F], add: bool);
+        /// The sum of the numbers, in lanes.
+        fn sum_in_lanes(x: &[F]) -> F;
+    }
+}
+
+mod generic {
+    use super::{Binary, Pair, Side, Unary};
+    use crate::activation::curves::{number, sigmoid};
+    use crate::activation::exponential::Exponential;
+    use crate::norm::rows::generic::sum_of;
+    use num_traits::Float;
+
+    #[inline(always)]
+    fn map<F: Float>(x: &[F], y: &mut [F], f: impl Fn(F) -> F) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = f(x);
+        }
+    }
+
+    #[inline(always)]
+    pub fn map_strip<F: Exponential>(f: Unary, x: &[F], y: &mut [F]) {
+        let zero = F::zero();
+        match f {
+            Unary::Neg => map(x, y, |x| -x),
+            Unary::Plus(c) => {
+                let c = number(c);
+                map(x, y, |x| x + c);
+            }
+            Unary::Times(c) => {
+                let c = number(c);
+                map(x, y, |x| x * c);
+            }
+            Unary::SubtractFrom(c) => {
+                let c: F = number(c);
+                map(x, y, |x| c - x);
+            }
+            Unary::DivideInto(c) => {
+                let c: F = number(c);
+                map(x, y, |x| c / x);
+            }
+            Unary::Exp => map(x, y, |x| x.exponential()),
+            Unary::Ln => map(x, y, |x| x.ln()),
+            Unary::Sqrt => map(x, y, |x| x.sqrt()),
+            Unary::Square => map(x, y, |x| x * x),
+            Unary::Abs => map(x, y, |x| x.abs()),
+            Unary::Power(c) => {
+                let c = number(c);
+                map(x, y, |x| x.powf(c));
+            }
+            Unary::Tanh => map(x, y, |x| x.hyperbolic_tangent()),
+            Unary::Sigmoid => map(x, y, sigmoid),
+            Unary::ReLU => map(x, y, |x| if x < zero { zero } else { x }),
+            Unary::Clip(low, high) => {
+                let (low, high): (F, F) = (number(low), number(high));
+                map(x, y, |x| {
+                    if x < low {
+                        low
+                    } else if x > high {
+                        high
+                    } else {
+                        x
+                    }
+                });
+            }
+        }
+    }
+
+    /// `d = dy · f(u, v)`, or `d = d + dy · f(u, v)`.
+    #[inline(always)]
+    fn back<F: Float>(u: &[F], v: &[F], dy: &[F], d: &mut [F], add: bool, f: impl Fn(F, F) -> F) {
+        let each = d.iter_mut().zip(dy).zip(u.iter().zip(v));
+        if add {
+            each.for_each(|((d, &dy), (&u, &v))| *d = *d + dy * f(u, v));
+        } else {
+            each.for_each(|((d, &dy), (&u, &v))| *d = dy * f(u, v));
+        }
+    }
+
+    /// `d = factor · dy`, or `d = d + factor · dy`.
+    #[inline(always)]
+    fn pass<F: Float>(factor: F, dy: &[F], d: &mut [F], add: bool) {
+        back(dy, dy, dy, d, add, |_, _| factor);
+    }
+
+    /// `d = dy` where `taken` says so, else 0: not a product, in which an infinite `dy` would become NaN.
+    #[inline(always)]
+    fn choose<F: Float>(u: &[F], v: &[F], dy: &[F], d: &mut [F], add: bool, taken: impl Fn(F, F) -> bool) {
+        let each = d.iter_mut().zip(dy).zip(u.iter().zip(v));
+        if add {
+            each.for_each(|((d, &dy), (&u, &v))| *d = *d + if taken(u, v) { dy } else { F::zero() });
+        } else {
+            each.for_each(|((d, &dy), (&u, &v))| *d = if taken(u, v) { dy } else { F::zero() });
+        }
+    }
+
+    #[inline(always)]
+    pub fn map_strip_back<F: Exponential>(f: Unary, x: &[F], y: &[F], dy: &[F], dx: &mut [F], add: bool) {
+        let (zero, one) = (F::zero(), F::one());
+        let two = one + one;
+        match f {
+            Unary::Neg | Unary::SubtractFrom(_) => pass(-one, dy, dx, add),
+            Unary::Plus(_) => pass(one, dy, dx, add),
+            Unary::Times(c) => pass(number(c), dy, dx, add),
+            Unary::DivideInto(_) => back(x, y, dy, dx, add, |x, y| -y / x),
+            Unary::Exp => back(y, y, dy, dx, add, |y, _| y),
+            Unary::Ln => back(x, x, dy, dx, add, |x, _| one / x),
+            Unary::Sqrt => back(y, y, dy, dx, add, |y, _| one / (two * y)),
+            Unary::Square => back(x, x, dy, dx, add, |x, _| two * x),
+            Unary::Abs => back(x, x, dy, dx, add, |x, _| {
+                if x > zero {
+                    one
+                } else if x < zero {
+                    -one
+                } else {
+                    x
+                }
+            }),
+            Unary::Power(0.0) => pass(zero, dy, dx, add),
+            Unary::Power(c) => {
+                let (c, less): (F, F) = (number(c), number(c - 1.0));
+                back(x, x, dy, dx, add, |x, _| c * x.powf(less));
+            }
+            Unary::Tanh => back(y, y, dy, dx, add, |y, _| one - y * y),
+            Unary::Sigmoid => back(y, y, dy, dx, add, |y, _| y * (one - y)),
+            // As for the layer, the derivative of NaN is 1.
+            Unary::ReLU => {
+                choose(y, y, dy, dx, add, |y, _| !matches!(y.partial_cmp(&zero), Some(o) if o.is_le()));
+            }
+            Unary::Clip(low, high) => {
+                let (low, high): (F, F) = (number(low), number(high));
+                choose(x, x, dy, dx, add, |x, _| !(x < low || x > high));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn zip<F: Float>(a: &[F], b: &[F], y: &mut [F], f: impl Fn(F, F) -> F) {
+        for (y, (&a, &b)) in y.iter_mut().zip(a.iter().zip(b)) {
+            *y = f(a, b);
+        }
+    }
+
+    #[inline(always)]
+    pub fn zip_strip<F: Exponential>(f: Binary, a: &[F], b: &[F], y: &mut [F]) {
+        match f {
+            Binary::Add => zip(a, b, y, |a, b| a + b),
+            Binary::Subtract => zip(a, b, y, |a, b| a - b),
+            Binary::Multiply => zip(a, b, y, |a, b| a * b),
+            Binary::Divide => zip(a, b, y, |a, b| a / b),
+            // NaN is in neither order, so it is asked for.
+            Binary::Maximum => zip(a, b, y, |a, b| if a < b || b.is_nan() { b } else { a }),
+            Binary::Minimum => zip(a, b, y, |a, b| if a > b || b.is_nan() { b } else { a }),
+            Binary::Greater => zip(a, b, y, |a, b| if a > b { F::one() } else { F::zero() }),
+        }
+    }
+
+    #[inline(always)]
+    pub fn zip_strip_back<F: Exponential>(
+        f: Binary,
+        side: Side,
+        of: Pair<'_, F>,
+        dy: &[F],
+        d: &mut [F],
+        add: bool,
+    ) {
+        let (one, Pair { a, b, y }) = (F::one(), of);
+        match (f, side) {
+            (Binary::Add, _) | (Binary::Subtract, Side::First) => pass(one, dy, d, add),
+            (Binary::Subtract, Side::Second) => pass(-one, dy, d, add),
+            (Binary::Multiply, Side::First) => back(b, b, dy, d, add, |b, _| b),
+            (Binary::Multiply, Side::Second) => back(a, a, dy, d, add, |a, _| a),
+            (Binary::Divide, Side::First) => back(b, b, dy, d, add, |b, _| one / b),
+            (Binary::Divide, Side::Second) => back(y, b, dy, d, add, |y, b| -y / b),
+            (Binary::Maximum, Side::First) => choose(a, b, dy, d, add, |a, b| !(a < b || b.is_nan())),
+            (Binary::Maximum, Side::Second) => choose(a, b, dy, d, add, |a, b| a < b || b.is_nan()),
+            (Binary::Minimum, Side::First) => choose(a, b, dy, d, add, |a, b| !(a > b || b.is_nan())),
+            (Binary::Minimum, Side::Second) => choose(a, b, dy, d, add, |a, b| a > b || b.is_nan()),
+            (Binary::Greater, _) => pass(F::zero(), dy, d, add),
+        }
+    }
+
+    #[inline(always)]
+    pub fn where_strip<F: Float>(condition: &[F], a: &[F], b: &[F], y: &mut [F]) {
+        for ((y, &c), (&a, &b)) in y.iter_mut().zip(condition).zip(a.iter().zip(b)) {
+            *y = if c == F::zero() { b } else { a };
+        }
+    }
+
+    #[inline(always)]
+    pub fn where_strip_back<F: Float>(condition: &[F], side: Side, dy: &[F], d: &mut [F], add: bool) {
+        let first = side == Side::First;
+        choose(condition, condition, dy, d, add, |c, _| (c != F::zero()) == first);
+    }
+
+    #[inline(always)]
+    pub fn sum_in_lanes<F: Float>(x: &[F]) -> F {
+        sum_of(x, x, |x, _| x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivatives_are_those_of_differences() {
+        let (h, of) = (1e-6, |f, x| {
+            let mut y = [0.0];
+            f64::map_strip(f, &[x], &mut y);
+            y[0]
+        });
+        for f in UNARY {
+            for x in [0.2, 0.9, 1.1, 2.3] {
+                let (y, mut d) = (of(f, x), [10.0]);
+                f64::map_strip_back(f, &[x], &[y], &[2.0], &mut d, true);
+                let expected = 10.0 + 2.0 * (of(f, x + h) - of(f, x - h)) / (2.0 * h);
+                assert!((d[0] - expected).abs() < 1e-7, "{f:?} at {x}: {} and {expected}", d[0]);
+                let once = f.derives_from_output() || f.is_affine();
+                if once {
+                    let mut again = [0.0];
+                    f64::map_strip_back(f, &[f64::NAN], &[y], &[2.0], &mut again, false);
+                    assert!((again[0] + 10.0 - d[0]).abs() < 1e-12, "{f:?} does not need its input");
+                }
+            }
+        }
+        let of = |f, a, b| {
+            let mut y = [0.0];
+            f64::zip_strip(f, &[a], &[b], &mut y);
+            y[0]
+        };
+        for f in BINARY {
+            for (a, b) in [(0.5, 1.5), (2.0, -0.3), (-1.0, -2.0)] {
+                let pair = Pair { a: &[a], b: &[b], y: &[of(f, a, b)] };
+                let (mut first, mut second) = ([0.0], [1.0]);
+                f64::zip_strip_back(f, Side::First, pair, &[3.0], &mut first, false);
+                f64::zip_strip_back(f, Side::Second, pair, &[3.0], &mut second, true);
+                let da = 3.0 * (of(f, a + h, b) - of(f, a - h, b)) / (2.0 * h);
+                let db = 1.0 + 3.0 * (of(f, a, b + h) - of(f, a, b - h)) / (2.0 * h);
+                assert!((first[0] - da).abs() < 1e-7 && (second[0] - db).abs() < 1e-7, "{f:?} at {a}, {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn nan_and_ties_and_choices() {
+        let nan = f32::NAN;
+        for f in UNARY {
+            let mut y = [0.0; 70];
+            for lane in 0..70 {
+                let mut x = [1.0; 70];
+                x[lane] = nan;
+                f32::map_strip(f, &x, &mut y);
+                assert!(y.iter().enumerate().all(|(i, y)| y.is_nan() == (i == lane)), "{f:?}");
+            }
+        }
+        let mut y = [0.0; 2];
+        for f in BINARY {
+            f32::zip_strip(f, &[nan, 1.0], &[1.0, nan], &mut y);
+            assert!(y.iter().all(|y| y.is_nan()), "{f:?}");
+        }
+        let tie = Pair { a: &[1.0f32], b: &[1.0], y: &[1.0] };
+        for f in [Binary::Maximum, Binary::Minimum] {
+            let (mut a, mut b) = ([9.0], [9.0]);
+            f32::zip_strip_back(f, Side::First, tie, &[2.0], &mut a, false);
+            f32::zip_strip_back(f, Side::Second, tie, &[2.0], &mut b, false);
+            assert_eq!((a, b), ([2.0], [0.0]), "{f:?}");
+        }
+        let (condition, mut d) = ([1.0, 0.0], [1.0, 1.0]);
+        f32::where_strip(&condition, &[2.0, nan], &[nan, 3.0], &mut y);
+        assert_eq!(y, [2.0, 3.0]);
+        f32::where_strip_back(&condition, Side::Second, &[f32::INFINITY, 5.0], &mut d, true);
+        assert_eq!(d, [1.0, 6.0]);
+    }
+
+    #[test]
+    fn a_sum_of_many() {
+        let x: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!((f64::sum_in_lanes(&x), f64::sum_in_lanes(&[])), (5050.0, 0.0));
+    }
+}

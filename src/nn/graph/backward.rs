@@ -1,0 +1,320 @@
+//! The backward half of a training step of a graph.
+//!
+//! Steps run in reverse order. The gradients at a value that several steps read are added up in that order, so the bits
+//! depend on nothing else.
+
+use super::Graph;
+use super::compute::{MAX_READS, expand_back};
+use super::nodes::MAX_PORTS;
+use super::op::{Give, Held, Kept, MAX_INPUTS, Part, Site, TrainOp, lost};
+use super::plan::{Action, Plan, Step};
+use super::program::{MAX_LOADS, Program};
+use super::train::Run;
+use crate::error::Result;
+use crate::kernels::Scalar;
+use crate::nn::check_gradient;
+use crate::nn::erased::other_cache;
+use crate::nn::model::ModelCache;
+use crate::nn::ports::PortGradients;
+use crate::param::Param;
+use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard, zeros};
+use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};
+
+/// A step of the backward pass.
+struct At<'a, F: Scalar> {
+    plan: &'a Plan<dyn TrainOp<F>>,
+    /// The number of the step.
+    s: usize,
+    step: &'a Step<dyn TrainOp<F>>,
+    /// For each slot, whether its gradient is computed.
+    wants: &'a [bool],
+    /// The number of samples.
+    rows: usize,
+}
+
+impl<F: Scalar> Clone for At<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F: Scalar> Copy for At<'_, F> {}
+
+impl<'a, F: Scalar> At<'a, F> {
+    fn site(self) -> Site<'a> {
+        self.plan.site(self.step, self.rows)
+    }
+}
+
+impl<F: Scalar> Graph<F> {
+    /// Adds to the gradients of the parameters, and puts those at the inputs into `at`, if it is given.
+    pub(super) fn run_back(
+        &mut self,
+        mut cache: ModelCache,
+        gradients: &mut [Option<Tensor<F>>],
+        at: Option<&mut [Option<Tensor<F>>]>,
+    ) -> Result<()> {
+        let plan = self.dag.plan.clone();
+        let run =
+            cache.slots.first_mut().and_then(Option::as_mut).and_then(|slot| slot.downcast_mut::<Run<F>>());
+        let Some(run) = run.filter(|run| run.is_full && run.values.len() == plan.slots.len()) else {
+            return Err(other_cache());
+        };
+        let counts = at.as_ref().is_none_or(|at| at.len() == plan.inputs.len() && run.keep.inputs);
+        if run.slots.len() != plan.steps.len() || gradients.len() != plan.outputs.len() || !counts {
+            return Err(other_cache());
+        }
+        run.is_full = false;
+        run.grads.clear();
+        run.grads.resize_with(plan.slots.len(), || None);
+        for (gradient, &slot) in gradients.iter_mut().zip(&plan.outputs) {
+            if let Some(gradient) = gradient.take() {
+                check_gradient(&gradient, plan.slots[slot].shape.whole(cache.rows).slice())?;
+                add(&mut run.grads[slot], standard(gradient));
+            }
+        }
+        let keep = run.keep.clone();
+        let wants = &keep.wants[usize::from(at.is_none())];
+        for (s, step) in plan.steps.iter().enumerate().rev() {
+            let at = At { plan: &plan, s, step, wants, rows: cache.rows };
+            self.back_step(at, run).map_err(|error| error.at(self.dag.place(step.node)))?;
+        }
+        if let Some(at) = at {
+            at.iter_mut().zip(&plan.inputs).for_each(|(at, &slot)| *at = run.grads[slot].take());
+        }
+        run.grads.iter_mut().filter_map(Option::take).for_each(recycle);
+        run.values.iter_mut().filter_map(Option::take).for_each(recycle);
+        self.spare = cache.slots;
+        Ok(())
+    }
+
+    fn back_step(&mut self, at: At<'_, F>, run: &mut Run<F>) -> Result<()> {
+        let At { s, step, rows, .. } = at;
+        let out = step.outputs[0].0;
+        if step.outputs.iter().any(|(slot, _)| run.grads[*slot].is_some()) && at.wants[out] {
+            let mut wanted = [false; MAX_READS];
+            for (wanted, slot) in wanted.iter_mut().zip(&step.inputs) {
+                *wanted = slot.is_some_and(|slot| at.wants[slot]);
+            }
+            let wanted = &wanted[..step.inputs.len()];
+            let is_left_out = run.left_out.contains(&s);
+            match &step.action {
+                Action::Layer(k) if step.inputs.len() > 1 || step.outputs.len() > 1 => {
+                    self.back_ports(*k, at, wanted, run)?;
+                }
+                action => {
+                    let grad = run.grads[out].take().ok_or_else(lost)?;
+                    match action {
+                        _ if is_left_out => run.parts.push((0, Part::Whole(grad))),
+                        Action::Layer(k) => self.back_layer(*k, at, grad, wanted, run)?,
+                        Action::Op(op) => self.back_op(&**op, at, grad, wanted, run)?,
+                        Action::Program(program) => self.back_program(program, at, grad, wanted, run)?,
+                        Action::Expand => {
+                            run.parts.push((0, Part::Whole(expand_back(grad, at.site()))));
+                        }
+                    }
+                }
+            }
+            for (i, part) in run.parts.drain(..).filter(|(i, _)| wanted[*i]) {
+                let slot = step.inputs.get(i).copied().flatten().ok_or_else(lost)?;
+                let of = &at.plan.slots[slot];
+                match of.param {
+                    Some(k) => into_param(&mut self.dag.params[k].param, part)?,
+                    None => into_gradient(&mut run.grads[slot], part, of.shape.whole(rows))?,
+                }
+            }
+        }
+        let done = step.inputs.iter().flatten().filter(|slot| run.keep.last[**slot] == s);
+        done.chain([&out]).for_each(|&slot| run.values[slot].take().into_iter().for_each(recycle));
+        Ok(())
+    }
+
+    fn back_layer(
+        &mut self,
+        k: usize,
+        at: At<'_, F>,
+        grad: Tensor<F>,
+        wanted: &[bool],
+        run: &mut Run<F>,
+    ) -> Result<()> {
+        let (layer, slot) = (&mut self.dag.layers[k].1, &mut run.slots[at.s]);
+        if wanted[0] {
+            run.parts.push((0, Part::Whole(layer.erased_backward(slot, grad)?)));
+            return Ok(());
+        }
+        layer.erased_backward_params(slot, grad)
+    }
+
+    fn back_ports(&mut self, k: usize, at: At<'_, F>, wanted: &[bool], run: &mut Run<F>) -> Result<()> {
+        let mut outputs: [Option<Tensor<F>>; MAX_PORTS] = Default::default();
+        let mut inputs: [Option<Tensor<F>>; MAX_PORTS] = Default::default();
+        for (output, (slot, _)) in outputs.iter_mut().zip(&at.step.outputs) {
+            *output = run.grads[*slot].take();
+        }
+        let (made, read) = (at.step.outputs.len(), at.step.inputs.len());
+        let mut ports = PortGradients::new(&mut outputs[..made], &mut inputs[..read], wanted);
+        self.dag.layers[k].1.erased_backward_ports(&mut run.slots[at.s], &mut ports)?;
+        for (i, gradient) in inputs.into_iter().enumerate() {
+            if let Some(gradient) = gradient {
+                run.parts.push((i, Part::Whole(gradient)));
+            }
+        }
+        Ok(())
+    }
+
+    fn back_op(
+        &self,
+        op: &dyn TrainOp<F>,
+        at: At<'_, F>,
+        grad: Tensor<F>,
+        wanted: &[bool],
+        run: &mut Run<F>,
+    ) -> Result<()> {
+        let (reads, keep) = (&at.step.inputs, &run.keep);
+        let mut held: [Held<'_, F>; MAX_INPUTS] = [const { Held::Nothing }; MAX_INPUTS];
+        // First what is taken out of the values, then what is lent.
+        for (held, slot) in held.iter_mut().zip(reads.iter().flatten()) {
+            let is_last = keep.keep[*slot] && keep.last[*slot] == at.s;
+            if is_last && reads.iter().filter(|other| **other == Some(*slot)).count() == 1 {
+                *held = run.values[*slot].take().map_or(Held::Nothing, Held::Own);
+            }
+        }
+        for (held, slot) in held.iter_mut().zip(reads.iter().flatten()) {
+            if let (Held::Nothing, Some(value)) = (&held, self.value(*slot, &run.values)) {
+                *held = Held::Lent(value);
+            }
+        }
+        let output = run.values[at.step.outputs[0].0].as_ref();
+        let mut kept = Kept { inputs: &mut held[..reads.len()], output };
+        op.backward(at.site(), &mut kept, grad, &mut Give { wanted, parts: &mut run.parts })?;
+        for held in held {
+            if let Held::Own(value) = held {
+                recycle(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn back_program(
+        &self,
+        program: &Program,
+        at: At<'_, F>,
+        grad: Tensor<F>,
+        wanted: &[bool],
+        run: &mut Run<F>,
+    ) -> Result<()> {
+        let mut give = Give { wanted, parts: &mut run.parts };
+        if program.is_sum() {
+            if wanted[0] && wanted[1] {
+                give.whole(1, copy(&grad));
+            }
+            give.whole(usize::from(!wanted[0]), grad);
+            return Ok(());
+        }
+        let mut inputs: [&[F]; MAX_LOADS] = [&[]; MAX_LOADS];
+        if !program.is_affine() && !program.derives_from_output() {
+            for (place, slot) in inputs.iter_mut().zip(at.step.inputs.iter().flatten()) {
+                *place = self.value(*slot, &run.values).map(slice).ok_or_else(lost)?;
+            }
+        }
+        let output = run.values[at.step.outputs[0].0].as_ref().map(slice);
+        program.backward(&inputs[..at.step.inputs.len()], output, at.site(), slice(&grad), &mut give);
+        recycle(grad);
+        Ok(())
+    }
+
+    /// The value of a slot, which may be a parameter.
+    fn value<'a>(&'a self, slot: usize, values: &'a [Option<Tensor<F>>]) -> Option<&'a Tensor<F>> {
+        match self.dag.plan.slots[slot].param {
+            Some(k) => Some(self.dag.params[k].param.value()),
+            None => values[slot].as_ref(),
+        }
+    }
+}
+
+/// Adds to a gradient.
+fn add<F: Scalar>(sum: &mut Option<Tensor<F>>, gradient: Tensor<F>) {
+    match sum {
+        None => *sum = Some(gradient),
+        Some(sum) => {
+            F::add_scaled(slice_mut(sum), F::one(), slice(&gradient));
+            recycle(gradient);
+        }
+    }
+}
+
+/// The shape of a matrix as two numbers.
+fn matrix<F: Scalar>(of: &Tensor<F>) -> (usize, usize) {
+    let columns = of.shape().last().copied().unwrap_or(1);
+    (of.len() / columns.max(1), columns)
+}
+
+fn into_param<F: Scalar>(param: &mut Param<F>, part: Part<F>) -> Result<()> {
+    match part {
+        Part::Whole(gradient) => {
+            param.add_gradient(&gradient)?;
+            recycle(gradient);
+            Ok(())
+        }
+        Part::Product(left, right) => param.add_gradient_product(as_matrix(left), as_matrix(right)),
+        Part::Rows(ids, rows) => {
+            let columns = rows.shape().last().copied().unwrap_or(1);
+            let view = ArrayView2::from_shape((ids.len(), columns), slice(&rows)).map_err(|_| lost())?;
+            param.add_gradient_rows(&ids, view)?;
+            recycle(rows);
+            Ok(())
+        }
+        piece @ Part::Piece { .. } => {
+            let mut sum = None;
+            into_gradient(&mut sum, piece, param.value().raw_dim())?;
+            sum.map_or(Ok(()), |gradient| param.add_gradient(&gradient))
+        }
+    }
+}
+
+fn as_matrix<F: Scalar>(of: Tensor<F>) -> Tensor<F> {
+    let (rows, columns) = matrix(&of);
+    crate::tensor::reshape(of, IxDyn(&[rows, columns]))
+}
+
+fn into_gradient<F: Scalar>(sum: &mut Option<Tensor<F>>, part: Part<F>, shape: IxDyn) -> Result<()> {
+    match part {
+        Part::Whole(gradient) => {
+            check_gradient(&gradient, shape.slice())?;
+            add(sum, standard(gradient));
+        }
+        Part::Product(left, right) => {
+            let (left, right) = (as_matrix(left), as_matrix(right));
+            let ((rows, k), (_, m)) = (matrix(&left), matrix(&right));
+            let mut product = crate::tensor::scratch(shape.slice());
+            let l = ArrayView2::from_shape((rows, k), slice(&left)).map_err(|_| lost())?;
+            let r = ArrayView2::from_shape((rows, m), slice(&right)).map_err(|_| lost())?;
+            let out = ArrayViewMut2::from_shape((k, m), slice_mut(&mut product)).map_err(|_| lost())?;
+            F::matmul(l.reversed_axes(), r, F::zero(), out);
+            add(sum, product);
+            recycle(left);
+            recycle(right);
+        }
+        Part::Rows(ids, rows) => {
+            let columns = rows.shape().last().copied().unwrap_or(1);
+            let whole = slice_mut(sum.get_or_insert_with(|| zeros(shape)));
+            for (id, row) in ids.iter().zip(slice(&rows).chunks_exact(columns.max(1))) {
+                F::add_scaled(&mut whole[id * columns..][..columns], F::one(), row);
+            }
+            recycle(rows);
+        }
+        Part::Piece { block, offset, columns, values } => {
+            let whole = sum.get_or_insert_with(|| {
+                let mut whole = crate::tensor::scratch(shape.slice());
+                whole.fill(F::zero());
+                whole
+            });
+            let blocks = slice_mut(whole).chunks_exact_mut(block).zip(slice(&values).chunks_exact(columns));
+            for (whole, values) in blocks {
+                F::add_scaled(&mut whole[offset..offset + columns], F::one(), values);
+            }
+            recycle(values);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The steps of a plan that are no layers: operations, programs, and repeated values.
+
+use super::nodes::MAX_PORTS;
+use super::op::{InferOp, MAX_INPUTS, Site, lost};
+use super::plan::{Action, Step};
+use super::program::MAX_LOADS;
+use super::shape::Shape;
+use crate::error::Result;
+use crate::kernels::Scalar;
+use crate::nn::ports::{Io, Ports};
+use crate::tensor::{Tensor, reshape, scratch, slice, slice_mut, standard};
+use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
+
+/// The maximum number of values that a step reads.
+pub(super) const MAX_READS: usize = if MAX_LOADS > MAX_INPUTS { MAX_LOADS } else { MAX_INPUTS };
+
+/// Runs a step. `read` returns the value of a slot; `free` is the first input itself, if nobody else needs it.
+pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
+    step: &Step<O>,
+    site: Site<'_>,
+    free: Option<Tensor<F>>,
+    read: impl Fn(usize) -> Result<&'v [F]>,
+) -> Result<Tensor<F>> {
+    let shape = site.output.whole(site.batch);
+    if let Some(mut x) = free {
+        match &step.action {
+            Action::Op(op) => {
+                if x.len() == site.output.whole_len(site.batch)
+                    && op.forward_in_place(site, slice_mut(&mut x))
+                {
+                    return Ok(reshape(x, shape));
+                }
+                let mut out = scratch(shape.slice());
+                op.forward(site, &[slice(&x)], slice_mut(&mut out))?;
+                crate::tensor::recycle(x);
+                return Ok(out);
+            }
+            // A sum, of this and the other.
+            _ => {
+                let slot = step.inputs.get(1).copied().flatten().ok_or_else(lost)?;
+                F::add_scaled(slice_mut(&mut x), F::one(), read(slot)?);
+                return Ok(x);
+            }
+        }
+    }
+    let mut inputs: [&[F]; MAX_READS] = [&[]; MAX_READS];
+    for (place, slot) in inputs.iter_mut().zip(&step.inputs) {
+        *place = read(slot.ok_or_else(lost)?)?;
+    }
+    let inputs = &inputs[..step.inputs.len()];
+    let mut out = scratch(shape.slice());
+    match &step.action {
+        Action::Op(op) => op.forward(site, inputs, slice_mut(&mut out))?,
+        Action::Program(program) => program.forward(inputs, slice_mut(&mut out)),
+        Action::Expand => expand(inputs[0], &site.inputs[0], site.output, site.batch, slice_mut(&mut out)),
+        Action::Layer(_) => return Err(lost()),
+    }
+    Ok(out)
+}
+
+/// Returns whether a step can work in place of its first input: an operation of one input, or a sum.
+pub(super) fn may_be_in_place<O: ?Sized>(step: &Step<O>) -> bool {
+    match &step.action {
+        Action::Op(_) => step.inputs.len() == 1,
+        Action::Program(program) => program.is_sum(),
+        _ => false,
+    }
+}
+
+/// Returns the shape with axes of size 1 in front of the sizes, as many as it lacks.
+fn padded(own: &Shape, target: &Shape, batch: usize) -> IxDyn {
+    let mut whole = IxDyn::zeros(target.sizes.len() + own.lead());
+    whole.slice_mut().fill(1);
+    if own.batched {
+        whole[0] = batch;
+    }
+    let lead = whole.ndim() - own.sizes.len();
+    own.sizes.iter().enumerate().for_each(|(i, &n)| whole[lead + i] = n);
+    whole
+}
+
+/// Repeats a value along its axes of size 1.
+fn expand<F: Scalar>(x: &[F], own: &Shape, target: &Shape, batch: usize, out: &mut [F]) {
+    let x = ArrayViewD::from_shape(padded(own, target, batch), x).expect("as many numbers");
+    let whole = target.whole(batch);
+    let mut out = ArrayViewMutD::from_shape(whole.clone(), out).expect("as many numbers");
+    out.assign(&x.broadcast(whole).expect("a shape that broadcasts"));
+}
+
+/// Adds up the gradient of what [`expand`] repeated, axis by axis.
+pub(super) fn expand_back<F: Scalar>(grad: Tensor<F>, site: Site<'_>) -> Tensor<F> {
+    let (own, target) = (&site.inputs[0], site.output);
+    let from = padded(own, target, site.batch);
+    let mut sum = standard(grad);
+    for axis in 0..from.ndim() {
+        let size = sum.shape()[axis];
+        if from[axis] == size {
+            continue;
+        }
+        let inner: usize = sum.shape()[axis + 1..].iter().product();
+        let mut shape = sum.raw_dim();
+        shape[axis] = 1;
+        let mut less = scratch(shape.slice());
+        let blocks = slice(&sum).chunks_exact((size * inner).max(1));
+        for (block, out) in blocks.zip(slice_mut(&mut less).chunks_exact_mut(inner.max(1))) {
+            F::sum_columns(block, F::zero(), out);
+        }
+        crate::tensor::recycle(std::mem::replace(&mut sum, less));
+    }
+    reshape(sum, own.whole(site.batch))
+}
+
+/// Calls a layer of several ports. `input` gives it an array that it may keep, and `put` gets its outputs.
+pub(super) fn call_ports<F: Scalar, O: ?Sized>(
+    step: &Step<O>,
+    ports: Ports,
+    training: bool,
+    mut input: impl FnMut(usize, usize) -> Result<Tensor<F>>,
+    call: impl FnOnce(&mut Io<'_, F>) -> Result<()>,
+    mut put: impl FnMut(usize, Tensor<F>),
+) -> Result<()> {
+    let mut inputs: [Option<Tensor<F>>; MAX_PORTS] = Default::default();
+    let mut outputs: [Option<Tensor<F>>; MAX_PORTS] = Default::default();
+    let mut wanted = [false; MAX_PORTS];
+    for (i, slot) in step.inputs.iter().enumerate() {
+        inputs[i] = slot.map(|slot| input(i, slot)).transpose()?;
+    }
+    wanted.iter_mut().zip(&step.outputs).for_each(|(wanted, (_, read))| *wanted = *read);
+    let (count, made) = (step.inputs.len(), step.outputs.len());
+    call(&mut Io::new(ports, &mut inputs[..count], &mut outputs[..made], &wanted[..made], training))?;
+    for (i, ((slot, read), output)) in step.outputs.iter().zip(outputs).enumerate() {
+        match output {
+            Some(output) => put(*slot, standard(output)),
+            None if *read => return Err(ports.missing_output(i)),
+            None => {}
+        }
+    }
+    inputs.into_iter().flatten().for_each(crate::tensor::recycle);
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! [`Dag`]: the nodes of a graph, as they were written, and what is run for them.
+//!
+//! A graph is generic over the tables through which its layers and operations are called, as a
+//! [`Chain`](crate::nn::chain::Chain) is: one that can be trained, and one that only infers.
+//!
+//! Invariants between method calls, which [`Dag::new`] checks for graphs that are built and for those that are loaded:
+//!
+//! - the inputs of a node are values of nodes before it, so there is no cycle;
+//! - shapes are those that layers and operations returned for their inputs;
+//! - there is an output, each name exists once, and each input and parameter is read on the way to an output.
+
+use super::nodes::{Named, Node, NodeKind, Nodes};
+use super::op::{InferOp, MAX_INPUTS, OpTable};
+use super::plan::{self, Plan};
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::level::check_level;
+use crate::nn::erased::{ErasedInfer, ErasedLayer};
+use crate::nn::model::Port;
+use crate::nn::names;
+use crate::nn::parts::Part;
+use crate::param::Param;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// The nodes of a graph, its parameters and layers, and the plan by which it runs.
+#[derive(Debug)]
+pub(crate) struct Dag<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized> {
+    pub(super) source: Arc<Nodes<O>>,
+    pub(super) params: Vec<Named<F>>,
+    pub(super) layers: Vec<(String, Box<L>)>,
+    /// The outputs: their names and values.
+    pub(super) ends: Vec<(String, usize)>,
+    pub(super) in_ports: Vec<Port>,
+    pub(super) out_ports: Vec<Port>,
+    pub(super) plan: Arc<Plan<O>>,
+    /// For each node, the text with which errors and the summary name it.
+    pub(super) labels: Arc<Vec<String>>,
+}
+
+impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O> {
+    /// Creates a graph from nodes whose shapes were checked, and plans it.
+    pub(super) fn new(
+        source: Nodes<O>,
+        params: Vec<Named<F>>,
+        layers: Vec<(String, Box<L>)>,
+        ends: Vec<(String, usize)>,
+    ) -> Result<Self> {
+        check_level()?;
+        let plan = Arc::new(plan::plan(&source, &ends, true));
+        let port = |name: &str, value: usize| Port::new(name, source.shapes[value].sizes.clone());
+        let inputs = source.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Input(name) => Some(port(name, node.first)),
+            _ => None,
+        });
+        let (in_ports, out_ports): (Vec<_>, _) =
+            (inputs.collect(), ends.iter().map(|(name, value)| port(name, *value)).collect());
+        let labels = Arc::new(labels::<F, L, O>(&source, &params, &layers));
+        let dag = Self { source: Arc::new(source), params, layers, ends, in_ports, out_ports, plan, labels };
+        dag.check()?;
+        Ok(dag)
+    }
+
+    /// Checks names, outputs, and that all inputs and parameters are read.
+    fn check(&self) -> Result<()> {
+        if self.ends.is_empty() || self.in_ports.is_empty() {
+            let (what, call) = if self.ends.is_empty() {
+                ("outputs", "g.output(\"class\", y)")
+            } else {
+                ("inputs", "g.input(\"image\", [28, 28])")
+            };
+            return Err(Error::argument(format!("the number of {what}"), "at least 1", 0)
+                .help(format!("Add one: `{call}`.")));
+        }
+        if self.ends.len() > MAX_INPUTS || self.in_ports.len() > MAX_INPUTS {
+            let found = self.ends.len().max(self.in_ports.len());
+            return Err(Error::argument(
+                "the number of inputs or outputs",
+                format!("at most {MAX_INPUTS}"),
+                found,
+            )
+            .help("Join some of them with `concat`."));
+        }
+        distinct("an input", self.in_ports.iter().map(Port::name))?;
+        distinct("an output", self.out_ports.iter().map(Port::name))?;
+        let mut names = Vec::new();
+        self.each_param(&mut |name, _| names.push(name.to_owned()));
+        distinct("a parameter", names.iter().map(String::as_str))?;
+        for (name, value) in &self.ends {
+            let shape = &self.source.shapes[*value];
+            if !shape.batched {
+                return Err(Error::data(
+                    format!("the output {name:?}"),
+                    "depend on an input",
+                    "a parameter alone",
+                )
+                .help("Add it to a value of the batch, or read the parameter from the model."));
+            }
+        }
+        self.check_reads()
+    }
+
+    fn check_reads(&self) -> Result<()> {
+        let live = plan::live(&self.source, &self.ends);
+        let mut used = vec![false; self.layers.len()];
+        let mut params = vec![false; self.params.len()];
+        for (node, live) in self.source.nodes.iter().zip(&live) {
+            match &node.kind {
+                NodeKind::Input(name) if !live => {
+                    return Err(Error::data(
+                        format!("the input {name:?}"),
+                        "be read by an output",
+                        "one that is not",
+                    )
+                    .help("Use it, or remove it."));
+                }
+                NodeKind::Param(k) => params[*k] |= live,
+                NodeKind::Layer(k) => used[*k] |= live,
+                _ => {}
+            }
+        }
+        let name = |k: usize| &self.params[k].name;
+        if let Some(k) = params.iter().position(|used| !used).filter(|&k| !name(k).is_empty()) {
+            return Err(Error::data(
+                format!("the parameter {:?}", name(k)),
+                "be read by an output",
+                "one that is not",
+            )
+            .help("Use it, or remove it: it would be saved, and never be trained."));
+        }
+        if let Some(k) = used.iter().position(|used| !used) {
+            let (name, layer) = &self.layers[k];
+            let place = layer_place(name, layer.erased_kind());
+            return Err(Error::data(place, "be read by an output", "one that is not")
+                .help("Use its output, or remove it: it would be saved, and never be trained."));
+        }
+        Ok(())
+    }
+
+    /// Checks that the graph can be trained in batches of so many samples.
+    pub fn check_samples(&self, samples: usize) -> Result<()>
+    where
+        L: ErasedLayer<F>,
+    {
+        for (i, node) in self.source.nodes.iter().enumerate() {
+            if let (NodeKind::Layer(k), Some(Some(first))) = (&node.kind, node.inputs.first()) {
+                let input = &self.source.shapes[*first].sizes;
+                let checked = self.layers[*k].1.erased_check_batch_size(input, samples);
+                checked.map_err(|error| error.at(self.place(i)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a copy with copies of the layers.
+    pub fn copied(&self) -> Self
+    where
+        Box<L>: Clone,
+    {
+        Self {
+            source: self.source.clone(),
+            params: self.params.clone(),
+            layers: self.layers.clone(),
+            ends: self.ends.clone(),
+            in_ports: self.in_ports.clone(),
+            out_ports: self.out_ports.clone(),
+            plan: self.plan.clone(),
+            labels: self.labels.clone(),
+        }
+    }
+
+    /// Returns the same graph for inputs of other shapes.
+    pub fn with_input_shapes(&self, shapes: &[(&str, &[usize])]) -> Result<Self>
+    where
+        Box<L>: Clone,
+    {
+        for (name, _) in shapes {
+            if !self.in_ports.iter().any(|port| port.name() == *name) {
+                let known: Vec<_> = self.in_ports.iter().map(Port::name).collect();
+                return Err(Error::argument("the name of an input", format!("one of {known:?}"), name)
+                    .help("Name the inputs as the graph does: `model.inputs()`."));
+            }
+        }
+        let mut source = Nodes::new();
+        for (i, node) in self.source.nodes.iter().enumerate() {
+            let inputs = || node.inputs.iter().flatten().copied().collect::<Vec<_>>();
+            let pushed = match &node.kind {
+                NodeKind::Input(name) => {
+                    let other = shapes.iter().find(|(other, _)| other == name);
+                    let own = &self.source.shapes[node.first].sizes;
+                    source.push_input(name.clone(), other.map_or(own.clone(), |(_, shape)| shape.to_vec()))
+                }
+                NodeKind::Param(k) => source.push_param(*k, self.params[*k].param.shape()),
+                NodeKind::Layer(k) => {
+                    let layer = &*self.layers[*k].1;
+                    source.push_layer::<F>(*k, layer, node.inputs.clone()).map(|(first, _)| first)
+                }
+                NodeKind::Elementwise(function) => source.push_function(*function, &inputs()),
+                NodeKind::Op(op) => source.push_op::<F>(op.clone(), &inputs()),
+            };
+            pushed.map_err(|error| error.at(self.place(i)))?;
+        }
+        Self::new(source, self.params.clone(), self.layers.clone(), self.ends.clone())
+    }
+
+    /// The text with which errors name a node.
+    pub fn place(&self, node: usize) -> String {
+        place::<F, L, O>(&self.source.nodes[node].kind, &self.labels[node], &self.layers)
+    }
+
+    /// Visits the parameters of the graph, then those of its layers, which have the layer's name in front.
+    pub fn each_param(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
+        for Named { name, param } in self.params.iter().filter(|named| !named.name.is_empty()) {
+            visit(name, param);
+        }
+        let mut full = names::take();
+        for (name, layer) in &self.layers {
+            layer.erased_visit(&mut |own, param| {
+                names::write(&mut full, name, own);
+                visit(&full, param);
+            });
+        }
+        names::put(full);
+    }
+
+    /// The layers, for the input of the first node that each is at.
+    pub fn parts(&self) -> Vec<Part<'_, F>> {
+        let mut inputs = HashMap::new();
+        for node in &self.source.nodes {
+            if let (NodeKind::Layer(k), Some(Some(first))) = (&node.kind, node.inputs.first()) {
+                inputs.entry(*k).or_insert_with(|| self.source.shapes[*first].sizes.clone());
+            }
+        }
+        let layers = self.layers.iter().enumerate();
+        layers
+            .map(|(k, (name, layer))| {
+                Part::new(name.as_str(), inputs.remove(&k).unwrap_or_default(), layer.erased_any())
+            })
+            .collect()
+    }
+}
+
+/// Refuses a name that occurs twice, or is empty.
+fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if name.is_empty() || !seen.insert(name) {
+            return Err(Error::argument(
+                format!("the name of {what}"),
+                "one that is not taken",
+                format!("{name:?}"),
+            )
+            .help("Give each its own name."));
+        }
+    }
+    Ok(())
+}
+
+/// The text with which errors name a layer.
+pub(super) fn layer_place(name: &str, kind: &str) -> String {
+    format!("layer {name} ({kind})")
+}
+
+fn place<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized>(
+    kind: &NodeKind<O>,
+    label: &str,
+    layers: &[(String, Box<L>)],
+) -> String {
+    match kind {
+        NodeKind::Input(_) => format!("the input {label}"),
+        NodeKind::Param(_) => format!("the parameter {label}"),
+        NodeKind::Layer(k) => layer_place(&layers[*k].0, layers[*k].1.erased_kind()),
+        NodeKind::Elementwise(_) | NodeKind::Op(_) => format!("operation {label}"),
+    }
+}
+
+/// The label of each node: the name of an input, a parameter or a layer; the kind of an operation, with a number from
+/// the second on: "matmul", "matmul_1".
+fn labels<F: Scalar, L: ErasedInfer<F> + ?Sized, O: InferOp<F> + ?Sized>(
+    source: &Nodes<O>,
+    params: &[Named<F>],
+    layers: &[(String, Box<L>)],
+) -> Vec<String> {
+    let mut counts: HashMap<&'static str, usize> = HashMap::new();
+    let mut numbered = |kind: &'static str| {
+        let count = counts.entry(kind).or_insert(0);
+        *count += 1;
+        if *count == 1 { kind.to_owned() } else { format!("{kind}_{}", *count - 1) }
+    };
+    let label = |node: &Node<O>| match &node.kind {
+        NodeKind::Input(name) => name.clone(),
+        NodeKind::Param(k) if params[*k].name.is_empty() => numbered("constant"),
+        NodeKind::Param(k) => params[*k].name.clone(),
+        NodeKind::Layer(k) => layers[*k].0.clone(),
+        NodeKind::Elementwise(function) => numbered(function.kind()),
+        NodeKind::Op(op) => numbered(op.kind()),
+    };
+    source.nodes.iter().map(label).collect()
+}

@@ -1,0 +1,160 @@
+//! The elementwise functions of a graph, and their names in files.
+
+use super::shape::Shape;
+use crate::codec;
+use crate::error::{Error, Result};
+use crate::kernels::{Binary, Unary};
+use crate::nn::output_activation::OutputActivation;
+
+/// An elementwise function of one, two or three values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Function {
+    Unary(Unary),
+    Binary(Binary),
+    /// The second where the first is not 0, else the third.
+    Where,
+}
+
+/// The functions of one number without fields, those of two, and that of three, by kind.
+const PLAIN: [(&str, Function); 17] = [
+    ("neg", Function::Unary(Unary::Neg)),
+    ("exp", Function::Unary(Unary::Exp)),
+    ("ln", Function::Unary(Unary::Ln)),
+    ("sqrt", Function::Unary(Unary::Sqrt)),
+    ("square", Function::Unary(Unary::Square)),
+    ("abs", Function::Unary(Unary::Abs)),
+    ("tanh", Function::Unary(Unary::Tanh)),
+    ("sigmoid", Function::Unary(Unary::Sigmoid)),
+    ("relu", Function::Unary(Unary::ReLU)),
+    ("add", Function::Binary(Binary::Add)),
+    ("subtract", Function::Binary(Binary::Subtract)),
+    ("multiply", Function::Binary(Binary::Multiply)),
+    ("divide", Function::Binary(Binary::Divide)),
+    ("maximum", Function::Binary(Binary::Maximum)),
+    ("minimum", Function::Binary(Binary::Minimum)),
+    ("greater", Function::Binary(Binary::Greater)),
+    ("where", Function::Where),
+];
+
+impl Function {
+    /// Returns the name in files, in the summary and in errors.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Unary(Unary::Plus(_)) => "add_number",
+            Self::Unary(Unary::Times(_)) => "multiply_number",
+            Self::Unary(Unary::SubtractFrom(_)) => "subtract_from",
+            Self::Unary(Unary::DivideInto(_)) => "divide_into",
+            Self::Unary(Unary::Power(_)) => "power",
+            Self::Unary(Unary::Clip(..)) => "clip",
+            plain => PLAIN.iter().find(|(_, known)| *known == plain).map_or("unknown", |(kind, _)| kind),
+        }
+    }
+
+    /// Returns the numbers that are part of the function.
+    fn numbers(self) -> Vec<f64> {
+        use Unary::{Clip, DivideInto, Plus, Power, SubtractFrom, Times};
+        match self {
+            Self::Unary(Plus(c) | Times(c) | SubtractFrom(c) | DivideInto(c) | Power(c)) => vec![c],
+            Self::Unary(Clip(low, high)) => vec![low, high],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the fields as bytes.
+    pub fn encode(self) -> Result<Vec<u8>> {
+        let numbers = self.numbers();
+        if numbers.is_empty() { Ok(Vec::new()) } else { codec::encode(&numbers) }
+    }
+
+    /// Returns the function of this kind and these bytes, or `None` if the kind is none of them.
+    pub fn decode(kind: &str, bytes: &[u8]) -> Result<Option<Self>> {
+        if let Some((_, plain)) = PLAIN.iter().find(|(known, _)| *known == kind) {
+            return if bytes.is_empty() { Ok(Some(*plain)) } else { Err(fields(kind, 0)) };
+        }
+        let of: fn(f64) -> Unary = match kind {
+            "add_number" => Unary::Plus,
+            "multiply_number" => Unary::Times,
+            "subtract_from" => Unary::SubtractFrom,
+            "divide_into" => Unary::DivideInto,
+            "power" => Unary::Power,
+            "clip" => |low| Unary::Clip(low, low),
+            _ => return Ok(None),
+        };
+        let numbers: Vec<f64> = codec::decode(bytes, kind)?;
+        let function = match (of(0.0), &numbers[..]) {
+            (Unary::Clip(..), &[low, high]) => Unary::Clip(low, high),
+            (Unary::Clip(..), _) => return Err(fields(kind, 2)),
+            (_, &[c]) => of(c),
+            _ => return Err(fields(kind, 1)),
+        };
+        Ok(Some(Self::Unary(function)))
+    }
+
+    /// Returns what is known of the results, if this is known of the first input.
+    pub fn output_activation(self, input: OutputActivation) -> OutputActivation {
+        use Unary::{Abs, Exp, Neg, Plus, ReLU, Sigmoid, Square, Tanh, Times};
+        let linear = input == OutputActivation::Linear;
+        match self {
+            Self::Unary(Sigmoid) => OutputActivation::Sigmoid,
+            Self::Unary(ReLU | Square | Abs | Exp) => OutputActivation::NonNegative,
+            Self::Unary(Tanh) => OutputActivation::Bounded,
+            Self::Unary(Neg | Plus(_) | Times(_)) if linear => OutputActivation::Linear,
+            Self::Binary(Binary::Add | Binary::Subtract) if linear => OutputActivation::Linear,
+            Self::Binary(Binary::Greater) => OutputActivation::UnitInterval,
+            _ => OutputActivation::Unknown,
+        }
+    }
+
+    /// Returns the number of inputs.
+    pub fn inputs(self) -> usize {
+        match self {
+            Self::Unary(_) => 1,
+            Self::Binary(_) => 2,
+            Self::Where => 3,
+        }
+    }
+
+    /// Returns the shape of the output: that to which all inputs broadcast.
+    pub fn shape(self, inputs: &[&Shape]) -> Result<Shape> {
+        super::op::check_count(&(self.inputs()..=self.inputs()), inputs.len())?;
+        match self {
+            Self::Unary(Unary::Clip(low, high))
+                if low.partial_cmp(&high).is_none_or(|order| order.is_gt()) =>
+            {
+                let found = format!("{low} and {high}");
+                return Err(Error::argument("`low` and `high`", "numbers in this order", found)
+                    .help("Values below `low` become `low`, those above `high` become `high`."));
+            }
+            _ if self.numbers().iter().any(|c| c.is_nan()) => {
+                return Err(Error::argument("the number", "a number", "NaN")
+                    .help("Look where it comes from: all results would be NaN."));
+            }
+            _ => {}
+        }
+        let (first, rest) = inputs.split_first().ok_or_else(super::op::lost)?;
+        rest.iter().try_fold((*first).clone(), |shape, other| broadcast(&shape, other))?.check()
+    }
+}
+
+fn fields(kind: &str, expected: usize) -> Error {
+    Error::format(format!("the numbers of {kind}"), format!("be {expected}"), "another number of them")
+        .help("The file is damaged; get it again, or save it again.")
+}
+
+/// Returns the shape to which two shapes broadcast, by the axes of a sample, from the last one on.
+pub(super) fn broadcast(a: &Shape, b: &Shape) -> Result<Shape> {
+    let rank = a.sizes.len().max(b.sizes.len());
+    let size = |of: &Shape, i: usize| (i + of.sizes.len()).checked_sub(rank).map_or(1, |i| of.sizes[i]);
+    let sizes = (0..rank).map(|i| match (size(a, i), size(b, i)) {
+        (x, y) if x == y => Some(x),
+        (1, y) => Some(y),
+        (x, 1) => Some(x),
+        _ => None,
+    });
+    let sizes: Option<Vec<usize>> = sizes.collect();
+    sizes.map(|sizes| Shape::new(a.batched || b.batched, sizes)).ok_or_else(|| {
+        let found = format!("{a} and {b}");
+        Error::data("the shapes of the values", "be equal, or 1, axis by axis from the last", found)
+            .help("Reshape one of them, or reduce it with an axis of 1 that stays (`mean_keepdim`).")
+    })
+}

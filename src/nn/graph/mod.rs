@@ -1,0 +1,153 @@
+//! Graphs: models that are no chain of layers.
+//!
+//! A graph is recorded when it is built ([`GraphBuilder`]), and planned once. A training step has no tape: it runs the
+//! steps of the plan forward, and the same steps backward.
+//!
+//! ```text
+//! builder.rs              records nodes; errors with the user's line
+//! layers.rs, value.rs     the calls that add layers and operations
+//! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
+//! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
+//! compute.rs, program.rs  one step: an operation (ops/), a program
+//! infer.rs                inference
+//! keep.rs, train.rs       which values a training step keeps, and its forward half
+//! backward.rs             its backward half
+//! file.rs                 the form in files: the nodes, and nothing that follows from them
+//! ```
+
+mod backward;
+mod builder;
+mod compute;
+mod dag;
+mod file;
+mod function;
+mod infer;
+mod keep;
+mod layer;
+mod layers;
+mod model;
+mod nodes;
+mod op;
+mod ops;
+mod plan;
+mod program;
+mod shape;
+mod summary;
+mod train;
+mod value;
+
+pub use builder::{GraphBuilder, Value};
+pub(crate) use dag::Dag;
+pub(in crate::nn) use file::OpsInForce;
+pub(crate) use infer::KIND;
+pub(crate) use op::{InferOp, TrainOp};
+pub(in crate::nn) use ops::builtin;
+pub use value::{Size, concat};
+
+use crate::error::Result;
+use crate::kernels::Scalar;
+use crate::nn::erased::{CacheSlot, ErasedInfer, ErasedLayer};
+use keep::Keep;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::sync::Arc;
+
+/// A graph that only infers.
+pub(crate) type InferGraph<F> = Dag<F, dyn ErasedInfer<F>, dyn InferOp<F>>;
+
+/// A model of layers and operations in any arrangement: several inputs and outputs, branches, layers that are used twice.
+///
+/// ```
+/// use plywood::nn::{Graph, concat};
+/// use plywood::prelude::*;
+///
+/// let g = Graph::builder().seed(4);
+/// let image = g.input("image", [1, 28, 28]);
+/// let row = g.input("row", [12]);
+/// let x = image.layer(Conv2d::filters(16, 3)).layer(ReLU).layer(Flatten);
+/// let x = concat(&[x, row], -1).layer(Dense::units(32)).layer(ReLU);
+/// g.output("class", x.layer(Dense::units(10)).layer(Softmax));
+/// g.output("size", x.layer(Dense::units(1)));
+/// let model = g.build()?;
+/// assert_eq!((model.inputs().len(), model.outputs().len()), (2, 2));
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// [`Value`] has the operations. A graph with one input and one output is also a [`Layer`](crate::nn::Layer), so it may
+/// be a layer of a [`Sequential`](crate::nn::Sequential) or of another graph. Training reads the first input and the
+/// first output so far.
+///
+/// | | Plywood | Keras functional API | PyTorch `nn.Module` |
+/// |---|---|---|---|
+/// | a value | `Value`, `Copy` | `KerasTensor` | computed when the model runs |
+/// | shapes checked | when built, with the line | when built | in the forward pass |
+/// | saved and loaded without its source | yes | yes, without custom layers | no |
+///
+/// `Display` prints the summary. A clone copies all parameters and gradients.
+pub struct Graph<F: Scalar = f32> {
+    pub(in crate::nn) dag: Dag<F, dyn ErasedLayer<F>, dyn TrainOp<F>>,
+    /// What a training step keeps, as long as the same parameters are trained.
+    keep: Arc<Keep>,
+    /// A list that is reused for the comparison.
+    trained: Vec<bool>,
+    /// The box of the cache, from the last backward pass to the next forward pass.
+    spare: Vec<CacheSlot>,
+}
+
+impl<F: Scalar> Graph<F> {
+    fn of_dag(dag: Dag<F, dyn ErasedLayer<F>, dyn TrainOp<F>>) -> Self {
+        Self { dag, keep: Arc::default(), trained: Vec::new(), spare: Vec::new() }
+    }
+
+    /// Returns the same graph with the same parameters for inputs of other shapes, such as another number of steps.
+    ///
+    /// ```
+    /// use plywood::nn::Graph;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let x = g.input("x", [6, 4]); // 6 steps
+    /// g.output("mean", x.layer(Dense::units(3)).tanh().mean(1));
+    /// let model = g.build()?;
+    /// let longer = model.with_input_shapes(&[("x", &[50, 4])])?;
+    /// assert_eq!(longer.inputs()[0].shape(), [50, 4]);
+    /// assert_eq!(longer.parameter_count(), model.parameter_count());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no input of such a name, or a layer or an operation cannot take the new shapes.
+    pub fn with_input_shapes(&self, shapes: &[(&str, &[usize])]) -> Result<Self> {
+        Ok(Self::of_dag(self.dag.with_input_shapes(shapes)?))
+    }
+}
+
+impl<F: Scalar> Clone for Graph<F> {
+    fn clone(&self) -> Self {
+        Self::of_dag(self.dag.copied())
+    }
+}
+
+impl<F: Scalar> fmt::Debug for Graph<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph").field("nodes", &*self.dag.labels).finish_non_exhaustive()
+    }
+}
+
+impl<F: Scalar> fmt::Display for Graph<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.dag, f)
+    }
+}
+
+impl<F: Scalar> Serialize for Graph<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.dag.serialize(serializer)
+    }
+}
+
+impl<'de, F: Scalar> Deserialize<'de> for Graph<F> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::of_dag(Dag::deserialize(deserializer)?))
+    }
+}

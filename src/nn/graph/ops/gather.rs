@@ -1,0 +1,83 @@
+//! Rows of a table by ids.
+
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::shape::Shape;
+use crate::tensor::{Tensor, reshape};
+use ndarray::IxDyn;
+use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+/// `table [rows, columns]` and `ids […]` to `[…, columns]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::nn::graph) struct Gather;
+
+/// Returns the ids as integers, each below the number of rows.
+fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> Result<Vec<usize>> {
+    let rows = site.inputs[0].sizes[0];
+    let check = |(i, x): (usize, &F)| {
+        let x = x.as_f64();
+        // `as` saturates, so that NaN and all that is no such integer differ from what comes back.
+        let id = x as usize;
+        if id as f64 == x && id < rows {
+            return Ok(id);
+        }
+        let expected = format!("be an integer from 0 to {}, below the rows of the table", rows - 1);
+        let (ids, help) = (&site.inputs[1], "Encode the values as the table's rows are numbered.");
+        Err(if ids.batched {
+            Error::sample("an id", i / ids.len(), expected, x).help(help)
+        } else {
+            Error::data("an id", expected, x).help(help)
+        })
+    };
+    ids.iter().enumerate().map(check).collect()
+}
+
+impl<F: Scalar> Op<F> for Gather {
+    const KIND: &'static str = "gather";
+    const INPUTS: RangeInclusive<usize> = 2..=2;
+
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+        let (table, ids) = (inputs[0], inputs[1]);
+        let [_, columns] = table.sizes[..] else { return Err(no_table(table)) };
+        if table.batched {
+            return Err(no_table(table));
+        }
+        let mut sizes = ids.sizes.clone();
+        sizes.push(columns);
+        Ok(Shape::new(ids.batched, sizes))
+    }
+
+    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let columns = site.inputs[0].sizes[1];
+        for (out, id) in out.chunks_exact_mut(columns).zip(read(inputs[1], site)?) {
+            out.copy_from_slice(&inputs[0][id * columns..][..columns]);
+        }
+        Ok(())
+    }
+
+    fn needs(&self, _: usize) -> Needs {
+        Needs::input(1)
+    }
+
+    fn backward(
+        &self,
+        site: Site<'_>,
+        kept: &mut Kept<'_, '_, F>,
+        grad: Tensor<F>,
+        give: &mut Give<'_, F>,
+    ) -> Result<()> {
+        if give.wants(0) {
+            let ids = read(kept.input(1)?, site)?;
+            let rows = IxDyn(&[ids.len(), site.inputs[0].sizes[1]]);
+            give.rows(0, ids, reshape(grad, rows));
+        }
+        Ok(())
+    }
+}
+
+fn no_table(found: &Shape) -> Error {
+    Error::data("the table", "be a parameter of shape [rows, columns]", format!("shape {found}"))
+        .help("Rows are taken out of what all samples share: `table.gather(ids)`.")
+}

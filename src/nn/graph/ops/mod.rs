@@ -1,0 +1,46 @@
+//! The operations that are not elementwise.
+
+mod axes;
+mod concat;
+mod gather;
+mod matmul;
+mod reduce;
+mod slice;
+mod softmax;
+
+pub(super) use axes::{Permute, Reshape, Transpose};
+pub(super) use concat::Concat;
+pub(super) use gather::Gather;
+pub(super) use matmul::MatMul;
+pub(super) use reduce::{MAX, MEAN, Reduce, SUM};
+pub(super) use slice::{Part, Slice};
+pub(super) use softmax::Softmax;
+
+use super::op::{Op, OpTable, decode};
+use crate::error::Result;
+use crate::kernels::Scalar;
+use std::sync::Arc;
+
+/// The decoder of the operations of a table: `None` for an unknown kind.
+pub(crate) type OpDecoder<T> = fn(&str, &[u8]) -> Option<Result<Arc<T>>>;
+
+/// Decodes an operation of one kind.
+type Decode<T> = fn(&[u8]) -> Result<Arc<T>>;
+
+/// Decodes an operation of this crate.
+pub(crate) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str, bytes: &[u8]) -> Option<Result<Arc<T>>> {
+    let decoders: [(&str, Decode<T>); 11] = [
+        (<MatMul as Op<F>>::KIND, decode::<F, T, MatMul>),
+        (<Permute as Op<F>>::KIND, decode::<F, T, Permute>),
+        (<Transpose as Op<F>>::KIND, decode::<F, T, Transpose>),
+        (<Reshape as Op<F>>::KIND, decode::<F, T, Reshape>),
+        (<Slice as Op<F>>::KIND, decode::<F, T, Slice>),
+        (<Concat as Op<F>>::KIND, decode::<F, T, Concat>),
+        (<Gather as Op<F>>::KIND, decode::<F, T, Gather>),
+        (<Reduce<SUM> as Op<F>>::KIND, decode::<F, T, Reduce<SUM>>),
+        (<Reduce<MEAN> as Op<F>>::KIND, decode::<F, T, Reduce<MEAN>>),
+        (<Reduce<MAX> as Op<F>>::KIND, decode::<F, T, Reduce<MAX>>),
+        (<Softmax as Op<F>>::KIND, decode::<F, T, Softmax>),
+    ];
+    decoders.iter().find(|(known, _)| *known == kind).map(|(_, decode)| decode(bytes))
+}
