@@ -79,6 +79,7 @@ mod tables;
 mod text;
 mod threads;
 mod torch;
+mod torch_graphs;
 mod torch_images;
 mod torch_layers;
 mod torch_losses;
