@@ -8,6 +8,7 @@
 //! | job | network | what is measured |
 //! |---|---|---|
 //! | `seed` | 784-128-10, batch 32, Adam, 48,000 samples | 10 epochs, each with the accuracy on 12,000 others |
+//! | `graph` | the same as a `Graph` of layers | the same |
 //! | `mlp` | 784-2048-2048-10, batch 256, Adam, 12,000 samples | 2 epochs, then one more |
 //! | `cnn` | Conv 32, pool, Conv 64, pool, Dense 128 (3 x 3, same padding), batch 64, Adam, 6,000 samples | an epoch, then one more |
 //! | `text` | EmbeddingBag 20,000 x 128 (mean), Dense, batch 64, Adam, texts of up to 64 words | 2 epochs, and one more |
@@ -30,7 +31,7 @@ use std::time::Instant;
 mod memory;
 
 const USAGE: &str = "\
-usage: cargo bench -p plywood-benches --bench jobs -- [--job seed|mlp|cnn|text|infer] [--threads N] [--epochs N] [--seed N] [--csv FILE]";
+usage: cargo bench -p plywood-benches --bench jobs -- [--job seed|graph|mlp|cnn|text|infer] [--threads N] [--epochs N] [--seed N] [--csv FILE]";
 
 struct Options {
     job: String,
@@ -52,7 +53,8 @@ fn main() -> Result<()> {
         }
     };
     let mut line = match options.job.as_str() {
-        "seed" => seed(&options, &train, &test)?,
+        "seed" => seed(&mut network(&[128], options.seed)?, &options, &train, &test)?,
+        "graph" => seed(&mut graph(options.seed)?, &options, &train, &test)?,
         "mlp" => mlp(&options, &train, &test)?,
         "cnn" => cnn(&options, &train, &test)?,
         "text" => text(&options)?,
@@ -106,13 +108,25 @@ fn trainer(options: &Options, epochs: usize) -> Trainer<CrossEntropy> {
         .progress(Progress::Silent)
 }
 
-fn seed(options: &Options, train: &Images, test: &Images) -> Result<serde_json::Value> {
-    let mut model = network(&[128], options.seed)?;
+/// Builds the network of the job `seed` as a graph.
+fn graph(seed: u64) -> Result<Graph> {
+    let g = Graph::builder().seed(seed);
+    let x = g.input("image", [28, 28]).layer(Flatten).layer(Dense::units(128)).layer(ReLU);
+    g.output("class", x.layer(Dense::units(10)).layer(Softmax));
+    g.build()
+}
+
+fn seed(
+    model: &mut dyn Model,
+    options: &Options,
+    train: &Images,
+    test: &Images,
+) -> Result<serde_json::Value> {
     let mut trainer = trainer(options, 10).batch_size(32).validation_split(0.2).metric(Accuracy::default());
     let start = Instant::now();
-    let history = trainer.fit(&mut model, train)?;
+    let history = trainer.fit(model, train)?;
     let seconds = start.elapsed().as_secs_f64();
-    let evaluation = trainer.evaluate(&model, test)?;
+    let evaluation = trainer.evaluate(model, test)?;
     Ok(json!({
         "epochs": history.epochs.len(),
         "batch": 32,

@@ -84,6 +84,7 @@ pub mod pages {
     pages! {
         guide "../docs/guide.md",
         extending "../docs/extending.md",
+        graph "../docs/graph.md",
         names "../docs/names.md",
         paths "../docs/paths.md",
         performance "../docs/performance.md",

@@ -6,6 +6,7 @@
 
 use plywood::data::synthetic::garments;
 use plywood::ndarray::{Array2, Array3, Axis};
+use plywood::nn::concat;
 use plywood::optim::{Averaging, Group};
 use plywood::prelude::*;
 use plywood::set_threads;
@@ -83,7 +84,7 @@ fn models() -> Vec<(&'static str, Sequential)> {
 }
 
 /// Counts the allocations of training steps with a metric and sample weights.
-fn train(optimizer: impl Into<Optimizer>, model: &mut Sequential) -> (usize, usize) {
+fn train(optimizer: impl Into<Optimizer>, model: &mut dyn Model) -> (usize, usize) {
     let (data, _) = garments(320, 10, 1).unwrap();
     let data = data.weights(vec![0.5; 320]).unwrap();
     let mut trainer = Trainer::new(CrossEntropy::default(), optimizer)
@@ -128,6 +129,37 @@ fn what_is_under_way_allocates_nothing() {
                 model.predict_into(&images, &mut answers.view_mut().into_dyn()).unwrap();
             };
             assert_eq!(allocations(&mut predict), (0, 0), "prediction: {context}");
+        }
+    }
+}
+
+/// The seed network as a graph of layers, and as one of operations, most of them.
+fn graphs() -> [(&'static str, Graph); 2] {
+    let (a, b) = (Graph::builder(), Graph::builder());
+    let x = a.input("image", [28, 28]).layer(Flatten).layer(Dense::units(128)).layer(ReLU);
+    a.output("class", x.layer(Dense::units(10)).layer(Softmax));
+    let image = b.input("image", [28, 28]);
+    let x = image.reshape([784]).matmul(b.param("w", [784, 64], Initializer::GlorotUniform));
+    let x = (x + b.param("b", [64], Initializer::Zeros)).tanh();
+    let centered = x - x.mean_keepdim(-1);
+    let x = centered / (centered.square().mean_keepdim(-1) + 1e-5).sqrt();
+    let x = x * x.sigmoid() + 0.1 * x;
+    let (left, right) = (x.slice(-1, ..32), x.slice(-1, 32..).layer(Dropout::rate(0.1)));
+    let rows = image.max(1).relu().layer(Dense::units(8));
+    let attention = (image * 0.1).matmul(image.t()).softmax().matmul(image).permute([0, 2, 1]).sum(1);
+    let x = concat(&[left * right, rows, attention.clip(-1.0, 1.0)], -1);
+    b.output("class", x.layer(Dense::units(10)).softmax());
+    [("layers", a.build().unwrap()), ("operations", b.build().unwrap())]
+}
+
+#[test]
+fn a_step_of_a_graph_allocates_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for threads in [1, 2] {
+        set_threads(threads).unwrap();
+        for (name, mut graph) in graphs() {
+            let found = train(Adam::default(), &mut graph);
+            assert_eq!(found, (0, 0), "a graph of {name}, {threads} threads");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::level::check_level;
 use crate::nn::erased::{ErasedInfer, ErasedLayer};
 use crate::nn::model::Port;
 use crate::nn::names;
+use crate::nn::output_activation::OutputActivation;
 use crate::nn::parts::Part;
 use crate::param::Param;
 use std::collections::{HashMap, HashSet};
@@ -34,6 +35,8 @@ pub(crate) struct Dag<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized> {
     pub(super) in_ports: Vec<Port>,
     pub(super) out_ports: Vec<Port>,
     pub(super) plan: Arc<Plan<O>>,
+    /// What is known of each output, in inference.
+    pub(super) known: Vec<OutputActivation>,
     /// For each node, the text with which errors and the summary name it.
     pub(super) labels: Arc<Vec<String>>,
 }
@@ -56,9 +59,42 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         let (in_ports, out_ports): (Vec<_>, _) =
             (inputs.collect(), ends.iter().map(|(name, value)| port(name, *value)).collect());
         let labels = Arc::new(labels::<F, L, O>(&source, &params, &layers));
-        let dag = Self { source: Arc::new(source), params, layers, ends, in_ports, out_ports, plan, labels };
+        let (source, known) = (Arc::new(source), Vec::new());
+        let mut dag = Self { source, params, layers, ends, in_ports, out_ports, plan, known, labels };
         dag.check()?;
+        dag.known = dag.known_by(|layer, input| layer.erased_output_activation(input));
         Ok(dag)
+    }
+
+    /// Returns what is known of each output; `after` says what is known after a layer.
+    pub(super) fn known_by(
+        &self,
+        after: impl Fn(&L, OutputActivation) -> OutputActivation,
+    ) -> Vec<OutputActivation> {
+        let source = &self.source;
+        let mut known: Vec<OutputActivation> = Vec::with_capacity(source.shapes.len());
+        for (i, node) in source.nodes.iter().enumerate() {
+            let first = node.inputs.first().copied().flatten();
+            let input = first.map_or(OutputActivation::Unknown, |value| known[value]);
+            let own = match &node.kind {
+                NodeKind::Layer(k) => {
+                    let layer = &self.layers[*k].1;
+                    let output = after(&**layer, input);
+                    // A layer that passes values on breaks distributions up if the length of its rows changes.
+                    let handed_on = output == input && layer.erased_activation() != output;
+                    let last = |value: usize| source.shapes[value].sizes.last();
+                    let same = first.is_some_and(|first| last(first) == last(node.first));
+                    if handed_on && !same { output.of_numbers() } else { output }
+                }
+                NodeKind::Op(op) => op.output_activation(),
+                NodeKind::Elementwise(function) => function.output_activation(input),
+                NodeKind::Input(_) | NodeKind::Param(_) => OutputActivation::Unknown,
+            };
+            // What a layer says holds for its first output.
+            known.push(own);
+            known.resize(node.first + source.outputs_of(i), OutputActivation::Unknown);
+        }
+        self.ends.iter().map(|(_, value)| known[*value]).collect()
     }
 
     /// Checks names, outputs, and that all inputs and parameters are read.
@@ -165,6 +201,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             in_ports: self.in_ports.clone(),
             out_ports: self.out_ports.clone(),
             plan: self.plan.clone(),
+            known: self.known.clone(),
             labels: self.labels.clone(),
         }
     }

@@ -2,7 +2,6 @@
 
 use super::compute::{call_ports, compute, may_be_in_place};
 use super::dag::Dag;
-use super::nodes::NodeKind;
 use super::op::{OpTable, lost};
 use super::plan::{self, Action, Plan};
 use crate::codec;
@@ -249,38 +248,6 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             found
         })
     }
-
-    /// Returns what is known of an output; `after` says what is known after a layer.
-    pub fn known(
-        &self,
-        output: usize,
-        after: impl Fn(&L, OutputActivation) -> OutputActivation,
-    ) -> OutputActivation {
-        let source = &self.source;
-        let mut known: Vec<OutputActivation> = Vec::with_capacity(source.shapes.len());
-        for (i, node) in source.nodes.iter().enumerate() {
-            let first = node.inputs.first().copied().flatten();
-            let input = first.map_or(OutputActivation::Unknown, |value| known[value]);
-            let own = match &node.kind {
-                NodeKind::Layer(k) => {
-                    let layer = &self.layers[*k].1;
-                    let output = after(&**layer, input);
-                    // A layer that passes values on breaks distributions up if the length of its rows changes.
-                    let handed_on = output == input && layer.erased_activation() != output;
-                    let last = |value: usize| source.shapes[value].sizes.last();
-                    let same = first.is_some_and(|first| last(first) == last(node.first));
-                    if handed_on && !same { output.of_numbers() } else { output }
-                }
-                NodeKind::Op(op) => op.output_activation(),
-                NodeKind::Elementwise(function) => function.output_activation(input),
-                NodeKind::Input(_) | NodeKind::Param(_) => OutputActivation::Unknown,
-            };
-            // What a layer says holds for its first output.
-            known.push(own);
-            known.resize(node.first + source.outputs_of(i), OutputActivation::Unknown);
-        }
-        self.ends.get(output).map_or(OutputActivation::Unknown, |(_, value)| known[*value])
-    }
 }
 
 /// Runs a layer of one input and one output.
@@ -318,7 +285,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized + 'static, O: OpTable<F> + ?Sized + '
     }
 
     fn known_values(&self, output: usize) -> OutputActivation {
-        self.known(output, |layer, input| layer.erased_output_activation(input))
+        self.known.get(output).copied().unwrap_or_default()
     }
 
     fn infer<'a>(

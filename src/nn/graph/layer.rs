@@ -152,7 +152,7 @@ impl<F: Scalar> Layer<F> for Graph<F> {
     }
 
     fn training_activation(&self, _: OutputActivation) -> OutputActivation {
-        self.dag.known(0, |layer, input| layer.erased_training_activation(input))
+        self.known_in_training.first().copied().unwrap_or_default()
     }
 
     fn visit_params(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {

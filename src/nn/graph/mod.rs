@@ -47,6 +47,7 @@ pub use value::{Size, concat};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedInfer, ErasedLayer};
+use crate::nn::output_activation::OutputActivation;
 use keep::Keep;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -88,6 +89,8 @@ pub struct Graph<F: Scalar = f32> {
     pub(in crate::nn) dag: Dag<F, dyn ErasedLayer<F>, dyn TrainOp<F>>,
     /// What a training step keeps, as long as the same parameters are trained.
     keep: Arc<Keep>,
+    /// What is known of each output, in training.
+    known_in_training: Vec<OutputActivation>,
     /// A list that is reused for the comparison.
     trained: Vec<bool>,
     /// The box of the cache, from the last backward pass to the next forward pass.
@@ -96,7 +99,8 @@ pub struct Graph<F: Scalar = f32> {
 
 impl<F: Scalar> Graph<F> {
     fn of_dag(dag: Dag<F, dyn ErasedLayer<F>, dyn TrainOp<F>>) -> Self {
-        Self { dag, keep: Arc::default(), trained: Vec::new(), spare: Vec::new() }
+        let known_in_training = dag.known_by(|layer, input| layer.erased_training_activation(input));
+        Self { dag, keep: Arc::default(), known_in_training, trained: Vec::new(), spare: Vec::new() }
     }
 
     /// Returns the same graph with the same parameters for inputs of other shapes, such as another number of steps.
