@@ -20,8 +20,8 @@
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
-use crate::nn::Infer;
 use crate::nn::predict::{self, infer_one};
+use crate::nn::{Infer, check_one_of_each};
 use crate::shown::count;
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, owned};
@@ -43,6 +43,7 @@ pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &dyn Infer<F>
         return Err(Error::data("the data", "have at least one sample", "none")
             .help("Check where the data come from."));
     }
+    check_one_of_each(model)?;
     if data.input_shape() != model.input_shape() {
         let expected = format!("{:?}", model.input_shape());
         return Err(Error::shape("the samples", expected, data.input_shape())

@@ -118,6 +118,7 @@ pub use graph::{Graph, GraphBuilder, Size, Value, concat};
 pub use infer_registry::InferRegistry;
 pub use layer::Layer;
 pub use layer_spec::LayerSpec;
+pub(crate) use model::check_one_of_each;
 pub use model::{Infer, Model, ModelCache, Port};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,

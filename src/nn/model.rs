@@ -15,7 +15,7 @@
 
 use super::output_activation::OutputActivation;
 use super::parameters::Parameters;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::CacheSlot;
 use crate::tensor::{CowTensor, Tensor};
@@ -298,6 +298,18 @@ impl<F: Scalar> dyn Infer<F> + '_ {
     pub(crate) fn output_shape(&self) -> &[usize] {
         self.outputs().first().map_or(&[], Port::shape)
     }
+}
+
+/// Checks that a model has one input and one output, for what reads one of each.
+pub(crate) fn check_one_of_each<F: Scalar>(model: &dyn Infer<F>) -> Result<()> {
+    if let ([_], [_]) = (model.inputs(), model.outputs()) {
+        return Ok(());
+    }
+    let names = |ports: &[Port]| ports.iter().map(Port::name).collect::<Vec<_>>().join(", ");
+    let found = format!("inputs {} and outputs {}", names(model.inputs()), names(model.outputs()));
+    Err(Error::data("the model", "have one input and one output", found).help(
+        "Call a model with several by `Infer::infer`, and train it by `Model::train` and `Model::learn`.",
+    ))
 }
 
 /// The methods of [`Infer`] of a model that passes them on to another: `infer_as!(model => &model.inner)`.

@@ -1,6 +1,6 @@
 //! [`Predict`]: predictions of a model, for arrays of any size and with several threads.
 
-use super::model::Infer;
+use super::model::{Infer, check_one_of_each};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Scalar, threads};
 use crate::nn::{OutputActivation, Outputs, batch_error, window};
@@ -305,6 +305,7 @@ fn predict_share<F: Scalar>(
 
 /// Checks that a batch has the shape that the model takes, before anything is allocated for the result.
 fn check_input<F: Scalar>(model: &dyn Infer<F>, found: &[usize]) -> Result<()> {
+    check_one_of_each(model)?;
     match found {
         [_, sample @ ..] if sample == model.input_shape() => Ok(()),
         _ => Err(batch_error(found, model.input_shape())),

@@ -656,3 +656,103 @@ fn a_graph_for_other_input_shapes() {
     let error = model.with_input_shapes(&[("x", &[9, 5])]).unwrap_err().to_string();
     assert!(error.starts_with("layer 0 (dense): "), "{error}");
 }
+
+/// What reads one input and one output refuses a model of several before the first step.
+#[test]
+fn a_model_of_two_inputs_is_refused_where_one_is_read() {
+    let g = Graph::builder();
+    let (a, b) = (g.input("a", [6]), g.input("b", [6]));
+    let x = (a + b).layer(Dense::units(3));
+    g.output("class", x.softmax());
+    g.output("size", x.sum(-1));
+    let mut model = g.build().unwrap();
+    let before = model.to_bytes().unwrap();
+    let expected = "the model must have one input and one output, got inputs a, b and outputs class, size. Call a model \
+                    with several by `Infer::infer`, and train it by `Model::train` and `Model::learn`.";
+    let error = trainer().fit(&mut model, &data()).unwrap_err().to_string();
+    assert_eq!(error, format!("fit: {expected}"));
+    assert_eq!(model.to_bytes().unwrap(), before);
+    let error = model.predict(&Array2::<f32>::zeros((2, 6))).unwrap_err().to_string();
+    assert_eq!(error, format!("predict: {expected}"));
+    assert!(trainer().evaluate(&model, &data()).unwrap_err().to_string().ends_with(expected));
+    let x = ArrayD::zeros(vec![2, 6]);
+    let error = trainer().step(&mut model, x, &[0, 1][..], None).unwrap_err().to_string();
+    assert!(
+        error.contains("the graph must get inputs a, b and outputs class, size, got 1 and 1 of them."),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_calls_of_a_backward_pass_are_errors() {
+    let mut model = network();
+    let x = || [Some(ArrayD::<f32>::ones(vec![2, 6]))];
+    let mut y = [None];
+    let cache = model.train(&mut x(), &[false], &mut y).unwrap();
+    let error = model.learn(cache, &mut [None, None]).unwrap_err().to_string();
+    assert!(error.starts_with("the number of gradients must be 1, one for each output, got 2."), "{error}");
+    let cache = model.train(&mut x(), &[false], &mut y).unwrap();
+    let error = model.input_gradients(cache, &mut y.clone(), &mut [None]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the cache for `input_gradients` must be made by `eval`, got one of `train`."),
+        "{error}"
+    );
+    let cache = network().with_input_shapes(&[]).unwrap().train(&mut x(), &[false], &mut y).unwrap();
+    assert!(model.learn(cache, &mut y.clone()).is_ok(), "an equal graph is not told apart");
+    let g = Graph::builder();
+    g.output("y", g.input("x", [6]).layer(Dense::units(3)));
+    let mut other = g.build().unwrap();
+    let cache = other.train(&mut x(), &[false], &mut y).unwrap();
+    let error = model.learn(cache, &mut y.clone()).unwrap_err().to_string();
+    assert!(error.starts_with("the cache must be that of this model's last forward pass"), "{error}");
+    let error = text(|g| g.output("y", g.input("x", [3]) * g.param("w", [3], Initializer::Zeros).sum(1)));
+    assert!(error.contains("`axis` must be an axis of [3], got 1. It has no batch axis"), "{error}");
+    let bounds = (std::ops::Bound::Excluded(-1), std::ops::Bound::Unbounded);
+    let error = text(|g| g.output("y", g.input("x", [3]).slice(-1, bounds)));
+    assert!(error.contains("within the 3 positions of axis -1, and not empty"), "{error}");
+}
+
+/// The backward pass of a layer in front of the first trained parameter is not run.
+#[test]
+fn what_is_frozen_costs_no_backward_pass() {
+    use serde::{Deserialize, Serialize};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    #[derive(Clone, Debug, Serialize, Deserialize)]
+    struct Counted;
+    impl Layer for Counted {
+        const KIND: Kind = Kind::own("tests.counted");
+        type Cache = ();
+        fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+            Ok(input.to_vec())
+        }
+        fn forward(&self, input: Tensor) -> Result<Tensor> {
+            Ok(input)
+        }
+        fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, ())> {
+            Ok((input, ()))
+        }
+        fn backward(&mut self, (): (), grad: Tensor) -> Result<Tensor> {
+            CALLS.fetch_add(1, Ordering::Relaxed);
+            Ok(grad)
+        }
+    }
+    let g = Graph::builder();
+    let x = g.input("x", [6]).layer(Counted).layer(Dense::units(6)).layer(Counted);
+    g.output("y", x.matmul(g.param("w", [6, 3], Initializer::GlorotUniform)).layer(Counted));
+    let mut model = g.build().unwrap();
+    let calls = |model: &mut Graph| {
+        let mut y = [None];
+        CALLS.store(0, Ordering::Relaxed);
+        let cache = model.train(&mut [Some(ArrayD::ones(vec![2, 6]))], &[false], &mut y).unwrap();
+        model.learn(cache, &mut y).unwrap();
+        CALLS.load(Ordering::Relaxed)
+    };
+    assert_eq!(calls(&mut model), 2, "not the one in front of the first parameter");
+    model.freeze("1").unwrap();
+    assert_eq!(calls(&mut model), 1);
+    model.freeze("").unwrap();
+    assert_eq!(calls(&mut model), 0);
+    model.unfreeze("1").unwrap();
+    assert_eq!(calls(&mut model), 2);
+}

@@ -13,8 +13,14 @@ fn symbols(program: &str, name: &str) -> usize {
     found.filter(|(at, _)| *at > 0 && !program.as_bytes()[at - 1].is_ascii_digit()).count()
 }
 
-const TRAINING: [&str; 5] =
-    ["erased_backward", "erased_forward_in", "backward", "forward_train", "backward_params"];
+const TRAINING: [&str; 6] = [
+    "erased_backward",
+    "erased_forward_in",
+    "backward",
+    "forward_train",
+    "backward_params",
+    "map_strip_back",
+];
 
 #[test]
 fn a_program_that_only_infers_has_no_symbol_of_a_backward_pass() {
@@ -32,6 +38,16 @@ fn a_program_that_only_infers_has_no_symbol_of_a_backward_pass() {
     let program = env!("CARGO_BIN_EXE_infer_only");
     let ran = Command::new(program).arg(&path).output().unwrap();
     let expected = format!("{:?}\n", model.predict(&ArrayD::<f32>::zeros(vec![1, 4, 4])).unwrap());
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
+
+    let g = Graph::builder();
+    let x = g.input("x", [4, 4]).layer(Flatten).layer(Dense::units(8));
+    let x = x * x.sigmoid();
+    g.output("y", x.layer(Dense::units(3)).softmax());
+    let graph = g.build().unwrap();
+    graph.save(&path).unwrap();
+    let ran = Command::new(program).arg(&path).output().unwrap();
+    let expected = format!("{:?}\n", graph.predict(&ArrayD::<f32>::zeros(vec![1, 4, 4])).unwrap());
     assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 
     if cfg!(not(target_os = "linux")) {

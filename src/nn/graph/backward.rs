@@ -10,7 +10,7 @@ use super::op::{Give, Held, Kept, MAX_INPUTS, Part, Site, TrainOp, lost};
 use super::plan::{Action, Plan, Step};
 use super::program::{MAX_LOADS, Program};
 use super::train::Run;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::check_gradient;
 use crate::nn::erased::other_cache;
@@ -60,9 +60,22 @@ impl<F: Scalar> Graph<F> {
         let Some(run) = run.filter(|run| run.is_full && run.values.len() == plan.slots.len()) else {
             return Err(other_cache());
         };
-        let counts = at.as_ref().is_none_or(|at| at.len() == plan.inputs.len() && run.keep.inputs);
-        if run.slots.len() != plan.steps.len() || gradients.len() != plan.outputs.len() || !counts {
+        if run.slots.len() != plan.steps.len() || at.as_ref().is_some_and(|at| at.len() != plan.inputs.len())
+        {
             return Err(other_cache());
+        }
+        if gradients.len() != plan.outputs.len() {
+            let expected = format!("be {}, one for each output", plan.outputs.len());
+            return Err(Error::data("the number of gradients", expected, gradients.len())
+                .help("Give `None` for an output on which the loss does not depend."));
+        }
+        if at.is_some() && !run.keep.inputs {
+            return Err(Error::data(
+                "the cache for `input_gradients`",
+                "be made by `eval`",
+                "one of `train`",
+            )
+            .help("A step of training keeps nothing for the gradients at the inputs."));
         }
         run.is_full = false;
         run.grads.clear();

@@ -75,8 +75,9 @@ pub(crate) type InferGraph<F> = Dag<F, dyn ErasedInfer<F>, dyn InferOp<F>>;
 /// ```
 ///
 /// [`Value`] has the operations. A graph with one input and one output is also a [`Layer`](crate::nn::Layer), so it may
-/// be a layer of a [`Sequential`](crate::nn::Sequential) or of another graph. Training reads the first input and the
-/// first output so far.
+/// be a layer of a [`Sequential`](crate::nn::Sequential) or of another graph. The trainer and `predict` take graphs of one
+/// input and one output so far, and refuse others, which are run by [`Infer::infer`](crate::nn::Infer::infer) and trained
+/// by [`Model::train`](crate::nn::Model::train).
 ///
 /// | | Plywood | Keras functional API | PyTorch `nn.Module` |
 /// |---|---|---|---|

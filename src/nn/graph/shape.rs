@@ -57,10 +57,13 @@ impl Shape {
         match usize::try_from(found).ok().and_then(|found| found.checked_sub(self.lead())) {
             Some(found) if found < self.sizes.len() => Ok(found),
             _ => {
-                let expected = format!("an axis of {self} other than the batch axis");
-                Err(Error::argument("axis", expected, axis).help(
-                    "Axes count in the whole array: 0 is the batch, which no operation mixes; -1 is the last.",
-                ))
+                let (but, help) = if self.batched {
+                    let help = "Axes count in the whole array: 0 is the batch, which no operation mixes; -1 is the last.";
+                    (" other than the batch axis", help)
+                } else {
+                    ("", "It has no batch axis: axes count from 0, and -1 is the last.")
+                };
+                Err(Error::argument("axis", format!("an axis of {self}{but}"), axis).help(help))
             }
         }
     }

@@ -137,7 +137,8 @@ impl<'g, F: Scalar> Value<'g, F> {
     ///
     /// let g = Graph::builder();
     /// let x = g.input("x", [2]);
-    /// g.output("leaky", x.greater(0.0 * x).where_cond(x, 0.1 * x));
+    /// let zero = g.constant(plywood::ndarray::arr0(0.0));
+    /// g.output("leaky", x.greater(zero).where_cond(x, 0.1 * x));
     /// let y = g.build()?.predict(&plywood::ndarray::arr2(&[[3.0, -3.0]]))?;
     /// assert_eq!(y, plywood::ndarray::arr2(&[[3.0, -0.3]]).into_dyn());
     /// # Ok::<(), plywood::Error>(())
@@ -274,6 +275,8 @@ impl<'g, F: Scalar> Value<'g, F> {
     pub fn slice(self, axis: isize, range: impl RangeBounds<isize>) -> Self {
         let from = match range.start_bound() {
             Bound::Included(&from) => from as i64,
+            // After the last position there is none, which is refused.
+            Bound::Excluded(-1) => i64::MAX,
             Bound::Excluded(&before) => (before as i64).saturating_add(1),
             Bound::Unbounded => 0,
         };
