@@ -6,7 +6,6 @@
 
 use plywood::data::synthetic::garments;
 use plywood::ndarray::{Array2, Array3, Axis};
-use plywood::nn::concat;
 use plywood::optim::{Averaging, Group};
 use plywood::prelude::*;
 use plywood::set_threads;
@@ -147,7 +146,7 @@ fn graphs() -> [(&'static str, Graph); 2] {
     let (left, right) = (x.slice(-1, ..32), x.slice(-1, 32..).layer(Dropout::rate(0.1)));
     let rows = image.max(1).relu().layer(Dense::units(8));
     let attention = (image * 0.1).matmul(image.t()).softmax().matmul(image).permute([0, 2, 1]).sum(1);
-    let x = concat(&[left * right, rows, attention.clip(-1.0, 1.0)], -1);
+    let x = (left * right).concat(&[rows, attention.clip(-1.0, 1.0)], -1);
     b.output("class", x.layer(Dense::units(10)).softmax());
     [("layers", a.build().unwrap()), ("operations", b.build().unwrap())]
 }

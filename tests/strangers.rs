@@ -108,7 +108,6 @@ fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
 /// Five small graphs: of layers alone, of operations, with two inputs and outputs, with a shared layer and a constant, and
 /// with a table.
 fn small_graphs() -> Vec<Vec<u8>> {
-    use plywood::nn::{Graph, concat};
     let (a, b, c, d, e) =
         (Graph::builder(), Graph::builder(), Graph::builder(), Graph::builder(), Graph::builder());
     a.output("y", a.input("x", [2]).layer(Dense::units(2)).layer(Softmax));
@@ -117,7 +116,7 @@ fn small_graphs() -> Vec<Vec<u8>> {
         x.matmul(b.param("w", [2, 2], Initializer::GlorotUniform)).tanh().reshape([2, -1]).permute([0, 2, 1]);
     b.output("y", (y.max_keepdim(-1) - y.clip(-0.5, 0.5)).softmax());
     let (left, right) = (c.input("left", [2]), c.input("right", [3]));
-    let y = concat(&[left, right.slice(-1, 1..)], -1);
+    let y = left.concat(&[right.slice(-1, 1..)], -1);
     c.output("class", y.layer(Dense::units(2)).sigmoid());
     c.output("size", (y.square().mean(-1) + 1.0).ln());
     let (left, right) = (d.input("left", [2]), d.input("right", [2]));

@@ -300,13 +300,33 @@ impl<F: Scalar> dyn Infer<F> + '_ {
     }
 }
 
+/// The names of a model's inputs and outputs, in an error.
+pub(in crate::nn) struct PortNames<'a>(pub &'a [Port], pub &'a [Port]);
+
+impl Display for PortNames<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = |ports: &[Port]| ports.iter().map(Port::name).collect::<Vec<_>>().join(", ");
+        write!(f, "inputs {} and outputs {}", names(self.0), names(self.1))
+    }
+}
+
+/// Converts a boxed model into its type, by its name in the error.
+pub(in crate::nn) fn of_type<F: Scalar, M: Model<F> + 'static>(
+    model: Box<dyn Model<F>>,
+    name: &str,
+) -> Result<M> {
+    model.into_any().downcast().map(|model| *model).map_err(|_| {
+        Error::data("the model", format!("be a `{name}`"), "one of another type")
+            .help("Use it as a `dyn Model`, which is trained, saved and predicts as well.")
+    })
+}
+
 /// Checks that a model has one input and one output, for what reads one of each.
 pub(crate) fn check_one_of_each<F: Scalar>(model: &dyn Infer<F>) -> Result<()> {
     if let ([_], [_]) = (model.inputs(), model.outputs()) {
         return Ok(());
     }
-    let names = |ports: &[Port]| ports.iter().map(Port::name).collect::<Vec<_>>().join(", ");
-    let found = format!("inputs {} and outputs {}", names(model.inputs()), names(model.outputs()));
+    let found = PortNames(model.inputs(), model.outputs());
     Err(Error::data("the model", "have one input and one output", found).help(
         "Call a model with several by `Infer::infer`, and train it by `Model::train` and `Model::learn`.",
     ))

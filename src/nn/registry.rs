@@ -16,7 +16,7 @@ use crate::level::check_level;
 
 /// The kinds of layers that a model may be loaded with. It is passed explicitly; there is no global registry.
 ///
-/// A file can only reach what is in this map. [`Registry::builtin`] has the built-in layers; add custom ones with
+/// A file can only reach what is in this map, in rows and in graphs of this crate's operations. [`Registry::builtin`] has the built-in layers; add custom ones with
 /// [`with`](Registry::with).
 ///
 /// ```no_run

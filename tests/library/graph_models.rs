@@ -3,9 +3,11 @@
 use crate::folder::Folder;
 use crate::ports::{Attention, AttentionSpec, Recurrent, RecurrentSpec};
 use plywood::ndarray::{Array2, ArrayD, IxDyn};
-use plywood::nn::{Gradient, Graph, GraphBuilder, InferRegistry, concat};
+use plywood::nn::{Gradient, Graph, GraphBuilder, InferRegistry};
+use plywood::nn::{Io, Ports, first_output, first_output_shape, first_output_train};
 use plywood::prelude::*;
 use plywood::train::Checkpoints;
+use serde::{Deserialize, Serialize};
 
 /// Numbers without a pattern, for a shape.
 fn numbers(shape: &[usize], seed: usize) -> ArrayD<f64> {
@@ -133,7 +135,7 @@ fn graphs_that_are_no_rows_agree_with_differences() {
     let two = build(|g| {
         let (image, row) = (g.input("image", [1, 4, 4]), g.input("row", [3]));
         let x = image.layer(Conv2d::filters(2, 3)).layer(Tanh).layer(Flatten);
-        let x = concat(&[x, row], -1).layer(Dense::units(4)).layer(Tanh);
+        let x = x.concat(&[row], -1).layer(Dense::units(4)).layer(Tanh);
         g.output("class", x.layer(Dense::units(3)).layer(Softmax));
         g.output("size", x.layer(Dense::units(1)));
     });
@@ -334,7 +336,7 @@ fn what_is_missing_twice_or_never_read_is_an_error() {
 fn wrong_inputs_of_a_model_are_errors_with_their_names() {
     let g = Graph::builder();
     let (image, row) = (g.input("image", [2, 2]), g.input("row", [3]));
-    g.output("y", concat(&[image.reshape([4]), row], -1).layer(Dense::units(2)));
+    g.output("y", image.reshape([4]).concat(&[row], -1).layer(Dense::units(2)));
     let model = g.build().unwrap();
     let infer = |inputs: &mut [Option<plywood::CowTensor<'_>>]| {
         let mut outputs = [None];
@@ -376,17 +378,20 @@ fn freezing_any_parameter_leaves_the_gradients_of_the_others() {
         passes(&mut graph, &inputs, true);
         gradients_of(&graph)
     };
+    let mut frozen_once = 0;
     for (frozen, _) in &all {
         let mut graph = graph.clone();
         if graph.freeze(frozen).is_err() {
             continue; // a buffer
         }
+        frozen_once += 1;
         passes(&mut graph, &inputs, true);
         for ((name, gradient), (_, expected)) in gradients_of(&graph).into_iter().zip(&all) {
             let expected = if name == *frozen { None } else { expected.clone() };
             assert_eq!(gradient, expected, "{name} with {frozen} frozen");
         }
     }
+    assert_eq!((frozen_once, all.len()), (9, 11), "all but the two buffers");
 }
 
 #[test]
@@ -434,7 +439,7 @@ fn network() -> Graph {
     let w = g.param("w", [6, 900], Initializer::GlorotUniform);
     let h = (x.matmul(w) + g.param("b", [900], Initializer::Zeros)).tanh().layer(Dropout::rate(0.2));
     let h = h.matmul(g.param("v", [900, 100], Initializer::GlorotUniform));
-    let h = concat(&[h * h.sigmoid(), x.layer(Dense::units(16)).layer(BatchNorm::new())], -1);
+    let h = (h * h.sigmoid()).concat(&[x.layer(Dense::units(16)).layer(BatchNorm::new())], -1);
     g.output("class", h.layer(Dense::units(3)).softmax());
     g.build().unwrap()
 }
@@ -715,7 +720,6 @@ fn wrong_calls_of_a_backward_pass_are_errors() {
 /// The backward pass of a layer in front of the first trained parameter is not run.
 #[test]
 fn what_is_frozen_costs_no_backward_pass() {
-    use serde::{Deserialize, Serialize};
     use std::sync::atomic::{AtomicUsize, Ordering};
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -755,4 +759,76 @@ fn what_is_frozen_costs_no_backward_pass() {
     assert_eq!(calls(&mut model), 0);
     model.unfreeze("1").unwrap();
     assert_eq!(calls(&mut model), 2);
+}
+
+/// `a - 2c + 3d`, where `b` between them may be left out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Mixed;
+
+impl<F: Scalar> Layer<F> for Mixed {
+    const KIND: Kind = Kind::own("tests.mixed");
+    type Cache = ();
+    fn ports(&self) -> Ports {
+        Ports::new(&["a"], &["output"]).optional(&["b", "c", "d"])
+    }
+    fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
+        Layer::<F>::ports(self).check(inputs)?;
+        Ok(inputs.iter().take(1).flatten().map(|shape| shape.to_vec()).collect())
+    }
+    fn forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
+        let sum = [(2, -2.0), (3, 3.0)].into_iter().fold(io.take(0)?, |sum, (port, factor)| {
+            io.view(port).map_or(sum.clone(), |x| &sum + &x.mapv(|x| x * F::of(factor)))
+        });
+        io.put(0, sum)
+    }
+    fn forward_train_ports(&mut self, io: &mut Io<'_, F>) -> Result<()> {
+        self.forward_ports(io)
+    }
+    fn backward_ports(&mut self, (): (), gradients: &mut plywood::nn::PortGradients<'_, F>) -> Result<()> {
+        let Some(grad) = gradients.take(0) else { return Ok(()) };
+        for (port, factor) in [(0, 1.0), (2, -2.0), (3, 3.0)].into_iter().filter(|(port, _)| *port != 1) {
+            if gradients.wants(port) {
+                gradients.put(port, grad.mapv(|g| g * F::of(factor)))?;
+            }
+        }
+        Ok(())
+    }
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        first_output_shape::<F, _>(self, input)
+    }
+    fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
+        first_output(self, input)
+    }
+    fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ())> {
+        first_output_train(self, input, true)
+    }
+    fn backward(&mut self, (): (), grad: Tensor<F>) -> Result<Tensor<F>> {
+        Ok(grad)
+    }
+}
+
+/// An input that is left out in the middle does not shift who reads the others last.
+#[test]
+fn inputs_behind_one_that_is_left_out_keep_their_values() {
+    let graph = build(|g| {
+        let x = g.input("x", [4]).layer(Dense::units(4));
+        let (c, d) = (x.layer(Tanh), x.layer(Sigmoid));
+        let [mixed] = x.call(Mixed, [("c", c), ("d", d)]);
+        g.output("y", mixed * d + d.exp());
+    });
+    let inputs = inputs_of(&graph, 3);
+    let mut views = [Some(inputs[0].view().into())];
+    let mut inferred = [None];
+    graph.infer(&mut views, &[false], &mut inferred).unwrap();
+    let mut trained = [None];
+    graph.clone().train(&mut [Some(inputs[0].clone())], &[false], &mut trained).unwrap();
+    let expected = {
+        let g = Graph::<f64>::builder_of().seed(8);
+        let x = g.input("x", [4]).layer(Dense::units(4));
+        let (c, d) = (x.layer(Tanh), x.layer(Sigmoid));
+        g.output("y", (x - 2.0 * c + 3.0 * d) * d + d.exp());
+        g.build().unwrap().predict(&inputs[0]).unwrap()
+    };
+    let near = |found: &ArrayD<f64>| (found - &expected).iter().all(|d| d.abs() < 1e-12);
+    assert!(near(&inferred[0].take().unwrap().into_owned()) && near(&trained[0].take().unwrap()));
 }

@@ -4,7 +4,7 @@
 //! Each case there has the same expression here, under the same name; a case without the other fails.
 
 use crate::reference::{agree_tensors, at, number};
-use plywood::nn::{Gradient, Graph, GraphBuilder, Value, concat};
+use plywood::nn::{Gradient, Graph, GraphBuilder, Value};
 use plywood::prelude::*;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -516,12 +516,12 @@ sections! {
             let [a, b] = w.split(0);
             x * a + b
         };
-        concat_of_columns(x, y) => concat(&[x, y], -1).square();
-        concat_of_steps(x, y) => concat(&[x, y], 1).square();
-        concat_of_channels(x, y) => concat(&[x, y], -3).square();
-        concat_of_three(x) => concat(&[x, x.exp(), x], -1).square();
-        concat_of_one(x) => concat(&[x], -1).square();
-        concat_of_parameters(x, v, w) => x * concat(&[v, w, v], 0);
+        concat_of_columns(x, y) => x.concat(&[y], -1).square();
+        concat_of_steps(x, y) => x.concat(&[y], 1).square();
+        concat_of_channels(x, y) => x.concat(&[y], -3).square();
+        concat_of_three(x) => x.concat(&[x.exp(), x], -1).square();
+        concat_of_one(x) => x.concat(&[], -1).square();
+        concat_of_parameters(x, v, w) => x * v.concat(&[w, v], 0);
     }
 
     gathering {
@@ -628,7 +628,7 @@ sections! {
                 state = lstm_step(x.index_axis(1, step), state, (wx, wh), (bx, bh));
                 steps.push(state.0.reshape([1, 2]));
             }
-            [concat(&steps, 1), state.1]
+            [steps[0].concat(&steps[1..], 1), state.1]
         };
         gru(x, h, wx, wh, bx, bh) => {
             let [xr, xz, xn] = (x.matmul(wx.t()) + bx).split(-1);

@@ -17,7 +17,7 @@ use crate::nn::erased::other_cache;
 use crate::nn::model::ModelCache;
 use crate::nn::ports::PortGradients;
 use crate::param::Param;
-use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard, zeros};
+use crate::tensor::{Tensor, copy, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};
 
 /// A step of the backward pass.
@@ -112,7 +112,7 @@ impl<F: Scalar> Graph<F> {
             let wanted = &wanted[..step.inputs.len()];
             let is_left_out = run.left_out.contains(&s);
             match &step.action {
-                Action::Layer(k) if step.inputs.len() > 1 || step.outputs.len() > 1 => {
+                Action::Layer(k) if !step.is_one_to_one() => {
                     self.back_ports(*k, at, wanted, run)?;
                 }
                 action => {
@@ -245,6 +245,13 @@ impl<F: Scalar> Graph<F> {
     }
 }
 
+/// Returns zeros in a spare buffer.
+fn zeroed<F: Scalar>(shape: &IxDyn) -> Tensor<F> {
+    let mut zeros = scratch(shape.slice());
+    zeros.fill(F::zero());
+    zeros
+}
+
 /// Adds to a gradient.
 fn add<F: Scalar>(sum: &mut Option<Tensor<F>>, gradient: Tensor<F>) {
     match sum {
@@ -287,7 +294,7 @@ fn into_param<F: Scalar>(param: &mut Param<F>, part: Part<F>) -> Result<()> {
 
 fn as_matrix<F: Scalar>(of: Tensor<F>) -> Tensor<F> {
     let (rows, columns) = matrix(&of);
-    crate::tensor::reshape(of, IxDyn(&[rows, columns]))
+    reshape(of, IxDyn(&[rows, columns]))
 }
 
 fn into_gradient<F: Scalar>(sum: &mut Option<Tensor<F>>, part: Part<F>, shape: IxDyn) -> Result<()> {
@@ -299,7 +306,7 @@ fn into_gradient<F: Scalar>(sum: &mut Option<Tensor<F>>, part: Part<F>, shape: I
         Part::Product(left, right) => {
             let (left, right) = (as_matrix(left), as_matrix(right));
             let ((rows, k), (_, m)) = (matrix(&left), matrix(&right));
-            let mut product = crate::tensor::scratch(shape.slice());
+            let mut product = scratch(shape.slice());
             let l = ArrayView2::from_shape((rows, k), slice(&left)).map_err(|_| lost())?;
             let r = ArrayView2::from_shape((rows, m), slice(&right)).map_err(|_| lost())?;
             let out = ArrayViewMut2::from_shape((k, m), slice_mut(&mut product)).map_err(|_| lost())?;
@@ -310,18 +317,14 @@ fn into_gradient<F: Scalar>(sum: &mut Option<Tensor<F>>, part: Part<F>, shape: I
         }
         Part::Rows(ids, rows) => {
             let columns = rows.shape().last().copied().unwrap_or(1);
-            let whole = slice_mut(sum.get_or_insert_with(|| zeros(shape)));
+            let whole = slice_mut(sum.get_or_insert_with(|| zeroed(&shape)));
             for (id, row) in ids.iter().zip(slice(&rows).chunks_exact(columns.max(1))) {
                 F::add_scaled(&mut whole[id * columns..][..columns], F::one(), row);
             }
             recycle(rows);
         }
         Part::Piece { block, offset, columns, values } => {
-            let whole = sum.get_or_insert_with(|| {
-                let mut whole = crate::tensor::scratch(shape.slice());
-                whole.fill(F::zero());
-                whole
-            });
+            let whole = sum.get_or_insert_with(|| zeroed(&shape));
             let blocks = slice_mut(whole).chunks_exact_mut(block).zip(slice(&values).chunks_exact(columns));
             for (whole, values) in blocks {
                 F::add_scaled(&mut whole[offset..offset + columns], F::one(), values);

@@ -8,7 +8,7 @@ use super::shape::Shape;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::ports::{Io, Ports};
-use crate::tensor::{Tensor, reshape, scratch, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 
 /// The maximum number of values that a step reads.
@@ -23,25 +23,14 @@ pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
 ) -> Result<Tensor<F>> {
     let shape = site.output.whole(site.batch);
     if let Some(mut x) = free {
-        match &step.action {
-            Action::Op(op) => {
-                if x.len() == site.output.whole_len(site.batch)
-                    && op.forward_in_place(site, slice_mut(&mut x))
-                {
-                    return Ok(reshape(x, shape));
-                }
-                let mut out = scratch(shape.slice());
-                op.forward(site, &[slice(&x)], slice_mut(&mut out))?;
-                crate::tensor::recycle(x);
-                return Ok(out);
-            }
+        if let Action::Op(op) = &step.action {
+            op.forward_in_place(site, slice_mut(&mut x));
+        } else {
             // A sum, of this and the other.
-            _ => {
-                let slot = step.inputs.get(1).copied().flatten().ok_or_else(lost)?;
-                F::add_scaled(slice_mut(&mut x), F::one(), read(slot)?);
-                return Ok(x);
-            }
+            let slot = step.inputs.get(1).copied().flatten().ok_or_else(lost)?;
+            F::add_scaled(slice_mut(&mut x), F::one(), read(slot)?);
         }
+        return Ok(reshape(x, shape));
     }
     let mut inputs: [&[F]; MAX_READS] = [&[]; MAX_READS];
     for (place, slot) in inputs.iter_mut().zip(&step.inputs) {
@@ -58,10 +47,10 @@ pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
     Ok(out)
 }
 
-/// Returns whether a step can work in place of its first input: an operation of one input, or a sum.
-pub(super) fn may_be_in_place<O: ?Sized>(step: &Step<O>) -> bool {
+/// Returns whether a step can work in place of its first input.
+pub(super) fn may_be_in_place<F: Scalar, O: InferOp<F> + ?Sized>(step: &Step<O>) -> bool {
     match &step.action {
-        Action::Op(_) => step.inputs.len() == 1,
+        Action::Op(op) => op.is_in_place(),
         Action::Program(program) => program.is_sum(),
         _ => false,
     }
@@ -105,7 +94,7 @@ pub(super) fn expand_back<F: Scalar>(grad: Tensor<F>, site: Site<'_>) -> Tensor<
         for (block, out) in blocks.zip(slice_mut(&mut less).chunks_exact_mut(inner.max(1))) {
             F::sum_columns(block, F::zero(), out);
         }
-        crate::tensor::recycle(std::mem::replace(&mut sum, less));
+        recycle(std::mem::replace(&mut sum, less));
     }
     reshape(sum, own.whole(site.batch))
 }
@@ -135,6 +124,6 @@ pub(super) fn call_ports<F: Scalar, O: ?Sized>(
             None => {}
         }
     }
-    inputs.into_iter().flatten().for_each(crate::tensor::recycle);
+    inputs.into_iter().flatten().for_each(recycle);
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::plan::{self, Plan};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;
-use crate::nn::erased::{ErasedInfer, ErasedLayer};
+use crate::nn::erased::ErasedInfer;
 use crate::nn::model::Port;
 use crate::nn::names;
 use crate::nn::output_activation::OutputActivation;
@@ -86,7 +86,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                     let same = first.is_some_and(|first| last(first) == last(node.first));
                     if handed_on && !same { output.of_numbers() } else { output }
                 }
-                NodeKind::Op(op) => op.output_activation(),
+                NodeKind::Op(op) => op.activation(),
                 NodeKind::Elementwise(function) => function.output_activation(input),
                 NodeKind::Input(_) | NodeKind::Param(_) => OutputActivation::Unknown,
             };
@@ -169,21 +169,6 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             let place = layer_place(name, layer.erased_kind());
             return Err(Error::data(place, "be read by an output", "one that is not")
                 .help("Use its output, or remove it: it would be saved, and never be trained."));
-        }
-        Ok(())
-    }
-
-    /// Checks that the graph can be trained in batches of so many samples.
-    pub fn check_samples(&self, samples: usize) -> Result<()>
-    where
-        L: ErasedLayer<F>,
-    {
-        for (i, node) in self.source.nodes.iter().enumerate() {
-            if let (NodeKind::Layer(k), Some(Some(first))) = (&node.kind, node.inputs.first()) {
-                let input = &self.source.shapes[*first].sizes;
-                let checked = self.layers[*k].1.erased_check_batch_size(input, samples);
-                checked.map_err(|error| error.at(self.place(i)))?;
-            }
         }
         Ok(())
     }

@@ -26,7 +26,6 @@ use crate::shown::cut;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// The decoder of operations of a decoding call, for one table.
@@ -113,8 +112,6 @@ struct ReadGraph<'a, F: Scalar, L: ?Sized + 'static> {
     nodes: Vec<Stored<'a>>,
     #[serde(deserialize_with = "codec::list::<_, _, MAX_INPUTS>")]
     outputs: Vec<(String, Place)>,
-    #[serde(skip)]
-    table: PhantomData<L>,
 }
 
 impl<'de, F: Scalar, L: ErasedInfer<F> + ?Sized + 'static, O: OpTable<F> + ?Sized + 'static> Deserialize<'de>

@@ -8,7 +8,7 @@ use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedInfer;
-use crate::nn::model::{Infer, Port, sealed};
+use crate::nn::model::{Infer, Port, PortNames, sealed};
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::shape_checks::check_batch_shape;
 use crate::tensor::{CowTensor, Tensor, owned, recycle, standard};
@@ -49,8 +49,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
     }
 
     fn other_count(&self, inputs: usize, outputs: usize) -> Error {
-        let names = |ports: &[Port]| ports.iter().map(Port::name).collect::<Vec<_>>().join(", ");
-        let expected = format!("inputs {} and outputs {}", names(&self.in_ports), names(&self.out_ports));
+        let expected = PortNames(&self.in_ports, &self.out_ports);
         Error::data("the graph", format!("get {expected}"), format!("{inputs} and {outputs} of them"))
             .help("Give a tensor for each of the model's `inputs`, and a place for each of its `outputs`.")
     }
@@ -68,7 +67,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             Action::Layer(k) => {
                 let layer = &self.layers[*k].1;
                 // A layer of several ports is run as a whole.
-                let one = step.inputs.len() == 1 && step.outputs.len() == 1;
+                let one = step.is_one_to_one();
                 let rest = if one { layer.erased_without_activation() } else { WithoutActivation::Unsaid };
                 (layer.erased_activation(), rest)
             }
@@ -101,10 +100,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         values.resize_with(plan.slots.len(), || None);
         for (input, &slot) in inputs.iter_mut().zip(&plan.inputs) {
             values[slot] = input.take().map(in_order);
-            if let (Some(inspect), Some(Some(x))) =
-                (&mut inspect, values[slot].as_ref().map(|x| x.as_slice()))
-                && inspect(slot, x)
-            {
+            if stops(&mut inspect, slot, &values) {
                 return Ok(());
             }
         }
@@ -112,16 +108,11 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             let rest = self.without_activation(s, logits);
             self.run_step(plan, s, rest, batch, &mut values)
                 .map_err(|error| error.at(self.place(step.node)))?;
-            for &(slot, _) in &step.outputs {
-                if let (Some(inspect), Some(Some(x))) =
-                    (&mut inspect, values[slot].as_ref().map(|x| x.as_slice()))
-                    && inspect(slot, x)
-                {
-                    return Ok(());
-                }
+            if step.outputs.iter().any(|(slot, _)| stops(&mut inspect, *slot, &values)) {
+                return Ok(());
             }
-            for (slot, _) in step.inputs.iter().flatten().zip(&step.last).filter(|(_, last)| **last) {
-                if let Some(x) = values[*slot].take().filter(|x| x.is_owned()) {
+            for slot in step.last_read() {
+                if let Some(x) = values[slot].take().filter(|x| x.is_owned()) {
                     recycle(x.into_owned());
                 }
             }
@@ -166,7 +157,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             return Ok(());
         };
         let layer = &self.layers[k].1;
-        if step.inputs.len() > 1 || step.outputs.len() > 1 {
+        if !step.is_one_to_one() {
             let mut made: Vec<(usize, Tensor<F>)> = Vec::with_capacity(step.outputs.len());
             let input = |i: usize, slot: usize| {
                 let x = if step.last[i] { values[slot].take() } else { values[slot].clone() };
@@ -248,6 +239,16 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             found
         })
     }
+}
+
+/// Shows the value of a slot to whoever inspects the values, and returns whether to stop.
+fn stops<F: Scalar>(
+    inspect: &mut Option<Inspect<'_, F>>,
+    slot: usize,
+    values: &[Option<CowTensor<'_, F>>],
+) -> bool {
+    let value = values[slot].as_ref().and_then(|x| x.as_slice());
+    inspect.as_mut().zip(value).is_some_and(|(inspect, value)| inspect(slot, value))
 }
 
 /// Runs a layer of one input and one output.

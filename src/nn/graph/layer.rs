@@ -9,7 +9,7 @@ use crate::nn::Layer;
 use crate::nn::check_gradient;
 use crate::nn::decode_scope::encode_layer;
 use crate::nn::erased::{ErasedInfer, Mode};
-use crate::nn::model::{Infer, ModelCache};
+use crate::nn::model::{Infer, Model, ModelCache};
 use crate::nn::names;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::parts::{AnyLayer, Part};
@@ -132,7 +132,7 @@ impl<F: Scalar> Layer<F> for Graph<F> {
     }
 
     fn check_batch_size(&self, _: &[usize], samples: usize) -> Result<()> {
-        self.dag.check_samples(samples)
+        self.check_samples(samples)
     }
 
     fn activation(&self) -> OutputActivation {

@@ -151,7 +151,7 @@ impl<'g, F: Scalar> Value<'g, F> {
     /// let g = Graph::builder();
     /// let (image, row) = (g.input("image", [1, 8, 8]), g.input("row", [3]));
     /// let x = image.layer(Conv2d::filters(4, 3)).layer(ReLU).layer(Flatten).layer(Dense::units(16));
-    /// let x = plywood::nn::concat(&[x, row], -1);
+    /// let x = x.concat(&[row], -1);
     /// g.output("class", x.layer(Dense::units(10)).layer(Softmax));
     /// assert_eq!(g.build()?.outputs()[0].shape(), [10]);
     /// # Ok::<(), plywood::Error>(())

@@ -42,7 +42,7 @@ pub(in crate::nn) use file::OpsInForce;
 pub(crate) use infer::KIND;
 pub(crate) use op::{InferOp, TrainOp};
 pub(in crate::nn) use ops::builtin;
-pub use value::{Size, concat};
+pub use value::Size;
 
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -59,14 +59,13 @@ pub(crate) type InferGraph<F> = Dag<F, dyn ErasedInfer<F>, dyn InferOp<F>>;
 /// A model of layers and operations in any arrangement: several inputs and outputs, branches, layers that are used twice.
 ///
 /// ```
-/// use plywood::nn::{Graph, concat};
 /// use plywood::prelude::*;
 ///
 /// let g = Graph::builder().seed(4);
 /// let image = g.input("image", [1, 28, 28]);
 /// let row = g.input("row", [12]);
 /// let x = image.layer(Conv2d::filters(16, 3)).layer(ReLU).layer(Flatten);
-/// let x = concat(&[x, row], -1).layer(Dense::units(32)).layer(ReLU);
+/// let x = x.concat(&[row], -1).layer(Dense::units(32)).layer(ReLU);
 /// g.output("class", x.layer(Dense::units(10)).layer(Softmax));
 /// g.output("size", x.layer(Dense::units(1)));
 /// let model = g.build()?;

@@ -1,10 +1,11 @@
 //! A [`Graph`] as a model.
 
 use super::Graph;
-use crate::error::{Error, Result};
+use super::nodes::NodeKind;
+use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::Mode;
-use crate::nn::model::{Infer, Model, ModelCache, Port, infer_as, sealed};
+use crate::nn::model::{Infer, Model, ModelCache, Port, infer_as, of_type, sealed};
 use crate::nn::output_activation::OutputActivation;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
@@ -56,7 +57,14 @@ impl<F: Scalar> Model<F> for Graph<F> {
     }
 
     fn check_samples(&self, samples: usize) -> Result<()> {
-        self.dag.check_samples(samples)
+        for (i, node) in self.dag.source.nodes.iter().enumerate() {
+            if let (NodeKind::Layer(k), Some(Some(first))) = (&node.kind, node.inputs.first()) {
+                let input = &self.dag.source.shapes[*first].sizes;
+                let checked = self.dag.layers[*k].1.erased_check_batch_size(input, samples);
+                checked.map_err(|error| error.at(self.dag.place(i)))?;
+            }
+        }
+        Ok(())
     }
 
     fn non_finite_parameter(&self) -> Option<String> {
@@ -97,10 +105,6 @@ impl<F: Scalar> Graph<F> {
     /// # Errors
     /// If the model is of another type.
     pub fn of_model(model: Box<dyn Model<F>>) -> Result<Self> {
-        let other = || {
-            Error::data("the model", "be a `Graph`", "one of another type")
-                .help("Use it as a `dyn Model`, which is trained, saved and predicts as well.")
-        };
-        model.into_any().downcast().map(|model| *model).map_err(|_| other())
+        of_type(model, "Graph")
     }
 }

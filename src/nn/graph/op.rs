@@ -171,6 +171,8 @@ pub(crate) trait Op<F: Scalar>:
     const KIND: &'static str;
     /// The number of inputs, which is checked before anything else.
     const INPUTS: RangeInclusive<usize> = 1..=1;
+    /// Whether it has a [`forward_in_place`](Op::forward_in_place).
+    const IN_PLACE: bool = false;
 
     /// Returns the shape of the output.
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape>;
@@ -178,16 +180,18 @@ pub(crate) trait Op<F: Scalar>:
     /// Computes the output, which has arbitrary numbers before.
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
 
-    /// Computes the output in place of the only input, if the operation can: it returns whether it did.
-    ///
-    /// It is called if nobody else reads the input, which has as many numbers as the output.
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) -> bool {
+    /// Computes the output in place of the only input, which nobody else reads and which has as many numbers as the
+    /// output. It is called if [`IN_PLACE`](Op::IN_PLACE) is true.
+    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) {
         let _ = (site, x);
-        false
     }
 
-    /// Returns what the gradient at an input is computed from.
-    fn needs(&self, input: usize) -> Needs;
+    /// Returns what the gradient at an input is computed from, beside that at the output. By default nothing: what is
+    /// not asked for is not there in [`backward`](Op::backward).
+    fn needs(&self, input: usize) -> Needs {
+        let _ = input;
+        Needs::NOTHING
+    }
 
     /// Gives the gradients at the inputs that are wanted.
     fn backward(
@@ -202,11 +206,6 @@ pub(crate) trait Op<F: Scalar>:
     fn activation(&self) -> OutputActivation {
         OutputActivation::Unknown
     }
-
-    /// Returns what is known of the output.
-    fn output_activation(&self) -> OutputActivation {
-        self.activation()
-    }
 }
 
 /// The part of [`Op`] that inference needs, as an object-safe trait.
@@ -217,12 +216,12 @@ pub(crate) trait InferOp<F: Scalar>: Debug + Send + Sync {
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape>;
     /// [`Op::forward`].
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
+    /// [`Op::IN_PLACE`].
+    fn is_in_place(&self) -> bool;
     /// [`Op::forward_in_place`].
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) -> bool;
+    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]);
     /// [`Op::activation`].
     fn activation(&self) -> OutputActivation;
-    /// [`Op::output_activation`].
-    fn output_activation(&self) -> OutputActivation;
     /// Returns the fields as bytes.
     fn encode(&self) -> Result<Vec<u8>>;
 }
@@ -255,16 +254,16 @@ impl<F: Scalar, O: Op<F>> InferOp<F> for O {
         Op::forward(self, site, inputs, out)
     }
 
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) -> bool {
-        Op::forward_in_place(self, site, x)
+    fn is_in_place(&self) -> bool {
+        O::IN_PLACE
+    }
+
+    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) {
+        Op::forward_in_place(self, site, x);
     }
 
     fn activation(&self) -> OutputActivation {
         Op::activation(self)
-    }
-
-    fn output_activation(&self) -> OutputActivation {
-        Op::output_activation(self)
     }
 
     fn encode(&self) -> Result<Vec<u8>> {

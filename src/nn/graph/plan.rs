@@ -38,6 +38,18 @@ pub(super) struct Step<O: ?Sized> {
     pub outputs: Vec<(usize, bool)>,
 }
 
+impl<O: ?Sized> Step<O> {
+    /// Returns the slots that nobody reads after this step.
+    pub fn last_read(&self) -> impl Iterator<Item = usize> {
+        self.inputs.iter().zip(&self.last).filter_map(|(slot, last)| slot.filter(|_| *last))
+    }
+
+    /// Returns whether it is a layer with one input and one output.
+    pub fn is_one_to_one(&self) -> bool {
+        self.inputs.len() == 1 && self.outputs.len() == 1
+    }
+}
+
 /// A place for a value.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {

@@ -1,12 +1,14 @@
 //! The printed summary of a graph.
 //!
 //! ```text
-//!           Node    Reads       Output shape  Parameters
+//!           Node      Reads     Output shape  Parameters
 //! ──────────────────────────────────────────────────────
 //! x         input               [4]
-//! 0         dense   x           [3]                   15
-//! multiply          0, 0        [3]
-//! → y               multiply
+//! 0         dense     x         [3]                   15
+//! multiply  multiply  0, 0      [3]
+//! y         output    multiply  [3]
+//! ──────────────────────────────────────────────────────
+//! 15 parameters, 15 trainable; 60 bytes in f32
 //! ```
 
 use super::dag::Dag;

@@ -85,10 +85,8 @@ impl<F: Scalar> Graph<F> {
             if rest == WithoutActivation::Nothing {
                 run.left_out.push(s);
             }
-            for (&slot, _) in step.inputs.iter().flatten().zip(&step.last).filter(|(_, last)| **last) {
-                if !self.keep.keep[slot] {
-                    run.values[slot].take().into_iter().for_each(recycle);
-                }
+            for slot in step.last_read().filter(|slot| !self.keep.keep[*slot]) {
+                run.values[slot].take().into_iter().for_each(recycle);
             }
         }
         for (k, (output, &slot)) in outputs.iter_mut().zip(&plan.outputs).enumerate() {
@@ -146,7 +144,7 @@ impl<F: Scalar> Graph<F> {
         run: &mut Run<F>,
     ) -> Result<()> {
         let Run { values, slots, .. } = run;
-        if step.inputs.len() == 1 && step.outputs.len() == 1 {
+        if step.is_one_to_one() {
             let (x, out) = (self.give(step, 0, values)?, step.outputs[0].0);
             let (layer, slot) = (&mut self.dag.layers[k].1, &mut slots[s]);
             let made = match rest {

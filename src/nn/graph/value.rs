@@ -309,6 +309,23 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.builder.op(Slice { axis: axis as i64, part }, &[self])
     }
 
+    /// This value and then the others along an axis, along which alone their sizes may differ: `torch.cat`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let (a, b) = (g.input("a", [3]), g.input("b", [5]));
+    /// g.output("both", a.concat(&[b], -1));
+    /// assert_eq!(g.build()?.outputs()[0].shape(), [8]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn concat(self, others: &[Self], axis: isize) -> Self {
+        let values: Vec<Self> = std::iter::once(self).chain(others.iter().copied()).collect();
+        self.builder.op(Concat { axis: axis as i64 }, &values)
+    }
+
     /// The rows of this table, a parameter `[rows, columns]`, for ids `[…]`: `[…, columns]`. It is `tf.gather` and ONNX's
     /// `Gather` along axis 0.
     ///
@@ -318,27 +335,6 @@ impl<'g, F: Scalar> Value<'g, F> {
     pub fn gather(self, ids: Self) -> Self {
         self.builder.op(Gather, &[self, ids])
     }
-}
-
-/// Puts values one after the other along an axis, along which alone their sizes may differ.
-///
-/// ```
-/// use plywood::nn::{Graph, concat};
-/// use plywood::prelude::*;
-///
-/// let g = Graph::builder();
-/// let (a, b) = (g.input("a", [3]), g.input("b", [5]));
-/// g.output("both", concat(&[a, b], -1));
-/// assert_eq!(g.build()?.outputs()[0].shape(), [8]);
-/// # Ok::<(), plywood::Error>(())
-/// ```
-///
-/// # Panics
-/// If there is no value.
-#[track_caller]
-pub fn concat<'g, F: Scalar>(values: &[Value<'g, F>], axis: isize) -> Value<'g, F> {
-    let first = values.first().expect("`concat` needs at least one value");
-    first.builder.op(Concat { axis: axis as i64 }, values)
 }
 
 /// The four operators of two values, and of a value and a number on either side.

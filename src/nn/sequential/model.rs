@@ -1,11 +1,11 @@
 //! A [`Sequential`] as a model: [`Infer`] and [`Model`], with one input and one output.
 
 use super::Sequential;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::chain::not_one;
 use crate::nn::erased::Mode;
-use crate::nn::model::{infer_as, sealed};
+use crate::nn::model::{infer_as, of_type, sealed};
 use crate::nn::{Infer, Layer, Model, ModelCache, OutputActivation, Port};
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
@@ -116,10 +116,6 @@ impl<F: Scalar> Sequential<F> {
     /// # Errors
     /// If the model is of another type.
     pub fn of_model(model: Box<dyn Model<F>>) -> Result<Self> {
-        let other = || {
-            Error::data("the model", "be a `Sequential`", "one of another type")
-                .help("Use it as a `dyn Model`, which is trained, saved and predicts as well.")
-        };
-        model.into_any().downcast().map(|model| *model).map_err(|_| other())
+        of_type(model, "Sequential")
     }
 }

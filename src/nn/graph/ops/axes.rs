@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Op, Site};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::{Tensor, recycle, reshape, slice, slice_mut};
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
@@ -69,10 +69,6 @@ impl<F: Scalar> Op<F> for Permute {
         Ok(())
     }
 
-    fn needs(&self, _: usize) -> Needs {
-        Needs::NOTHING
-    }
-
     fn backward(
         &self,
         site: Site<'_>,
@@ -119,10 +115,6 @@ impl<F: Scalar> Op<F> for Transpose {
         Ok(())
     }
 
-    fn needs(&self, _: usize) -> Needs {
-        Needs::NOTHING
-    }
-
     fn backward(
         &self,
         site: Site<'_>,
@@ -161,6 +153,8 @@ impl Reshape {
 
 impl<F: Scalar> Op<F> for Reshape {
     const KIND: &'static str = "reshape";
+    /// There is nothing to do: the numbers stay where they are.
+    const IN_PLACE: bool = true;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         let of = inputs[0];
@@ -176,14 +170,6 @@ impl<F: Scalar> Op<F> for Reshape {
     fn forward(&self, _: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         out.copy_from_slice(inputs[0]);
         Ok(())
-    }
-
-    fn forward_in_place(&self, _: Site<'_>, _: &mut [F]) -> bool {
-        true
-    }
-
-    fn needs(&self, _: usize) -> Needs {
-        Needs::NOTHING
     }
 
     fn backward(

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, MAX_INPUTS, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, MAX_INPUTS, Op, Site};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use serde::{Deserialize, Serialize};
@@ -59,10 +59,6 @@ impl<F: Scalar> Op<F> for Concat {
         Ok(())
     }
 
-    fn needs(&self, _: usize) -> Needs {
-        Needs::NOTHING
-    }
-
     fn backward(
         &self,
         site: Site<'_>,
@@ -71,10 +67,12 @@ impl<F: Scalar> Op<F> for Concat {
         give: &mut Give<'_, F>,
     ) -> Result<()> {
         let (block, places) = self.columns(site)?;
-        for (i, (offset, width)) in places.enumerate().filter(|(i, _)| give.wanted[*i]) {
-            let mut part = site.gradient(i);
-            F::take_columns(slice(&grad), block, offset, slice_mut(&mut part), width);
-            give.parts.push((i, crate::nn::graph::op::Part::Whole(part)));
+        for (i, (offset, width)) in places.enumerate() {
+            if give.wants(i) {
+                let mut part = site.gradient(i);
+                F::take_columns(slice(&grad), block, offset, slice_mut(&mut part), width);
+                give.whole(i, part);
+            }
         }
         recycle(grad);
         Ok(())

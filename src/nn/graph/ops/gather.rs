@@ -14,9 +14,9 @@ use std::ops::RangeInclusive;
 pub(in crate::nn::graph) struct Gather;
 
 /// Returns the ids as integers, each below the number of rows.
-fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> Result<Vec<usize>> {
-    let rows = site.inputs[0].sizes[0];
-    let check = |(i, x): (usize, &F)| {
+fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> impl Iterator<Item = Result<usize>> {
+    let (rows, of) = (site.inputs[0].sizes[0], &site.inputs[1]);
+    ids.iter().enumerate().map(move |(i, x)| {
         let x = x.as_f64();
         // `as` saturates, so that NaN and all that is no such integer differ from what comes back.
         let id = x as usize;
@@ -24,14 +24,13 @@ fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> Result<Vec<usize>> {
             return Ok(id);
         }
         let expected = format!("be an integer from 0 to {}, below the rows of the table", rows - 1);
-        let (ids, help) = (&site.inputs[1], "Encode the values as the table's rows are numbered.");
-        Err(if ids.batched {
-            Error::sample("an id", i / ids.len(), expected, x).help(help)
+        let help = "Encode the values as the table's rows are numbered.";
+        Err(if of.batched {
+            Error::sample("an id", i / of.len(), expected, x).help(help)
         } else {
             Error::data("an id", expected, x).help(help)
         })
-    };
-    ids.iter().enumerate().map(check).collect()
+    })
 }
 
 impl<F: Scalar> Op<F> for Gather {
@@ -51,8 +50,8 @@ impl<F: Scalar> Op<F> for Gather {
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         let columns = site.inputs[0].sizes[1];
-        for (out, id) in out.chunks_exact_mut(columns).zip(read(inputs[1], site)?) {
-            out.copy_from_slice(&inputs[0][id * columns..][..columns]);
+        for (out, id) in out.chunks_exact_mut(columns).zip(read(inputs[1], site)) {
+            out.copy_from_slice(&inputs[0][id? * columns..][..columns]);
         }
         Ok(())
     }
@@ -69,7 +68,7 @@ impl<F: Scalar> Op<F> for Gather {
         give: &mut Give<'_, F>,
     ) -> Result<()> {
         if give.wants(0) {
-            let ids = read(kept.input(1)?, site)?;
+            let ids = read(kept.input(1)?, site).collect::<Result<Vec<_>>>()?;
             let rows = IxDyn(&[ids.len(), site.inputs[0].sizes[1]]);
             give.rows(0, ids, reshape(grad, rows));
         }

@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
 use crate::nn::graph::shape::Shape;
-use crate::nn::output_activation::OutputActivation;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
@@ -151,9 +150,5 @@ impl<F: Scalar> Op<F> for MatMul {
             give.whole(1, back);
         }
         Ok(())
-    }
-
-    fn output_activation(&self) -> OutputActivation {
-        OutputActivation::Linear
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Op, Site};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -84,10 +84,6 @@ impl<F: Scalar> Op<F> for Slice {
         let (block, offset, columns) = self.columns(site)?;
         F::take_columns(inputs[0], block, offset, out, columns);
         Ok(())
-    }
-
-    fn needs(&self, _: usize) -> Needs {
-        Needs::NOTHING
     }
 
     fn backward(

@@ -18,6 +18,7 @@ fn columns(site: Site<'_>) -> usize {
 
 impl<F: Scalar> Op<F> for Softmax {
     const KIND: &'static str = "softmax";
+    const IN_PLACE: bool = true;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         if inputs[0].sizes.is_empty() {
@@ -33,9 +34,8 @@ impl<F: Scalar> Op<F> for Softmax {
         Ok(())
     }
 
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) -> bool {
+    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) {
         F::softmax_rows(x, columns(site));
-        true
     }
 
     fn needs(&self, _: usize) -> Needs {
