@@ -105,11 +105,10 @@ fn a_changed_model_is_an_error_or_works_when_its_sums_are_mended() {
     assert!(loaded > count / 10, "{loaded} of {count} load");
 }
 
-/// Five small graphs: of layers alone, of operations, with two inputs and outputs, with a shared layer and a constant, and
-/// with a table.
+/// Small graphs: of layers alone, of operations, with two inputs and outputs, with a shared layer and a constant, with a
+/// table, and with lengths.
 fn small_graphs() -> Vec<Vec<u8>> {
-    let (a, b, c, d, e) =
-        (Graph::builder(), Graph::builder(), Graph::builder(), Graph::builder(), Graph::builder());
+    let [a, b, c, d, e, f] = std::array::from_fn(|_| Graph::builder());
     a.output("y", a.input("x", [2]).layer(Dense::units(2)).layer(Softmax));
     let x = b.input("x", [3, 2]);
     let y =
@@ -126,10 +125,13 @@ fn small_graphs() -> Vec<Vec<u8>> {
     let ids = e.input("ids", [2]);
     let table = e.param("table", [3, 2], Initializer::GlorotUniform);
     e.output("y", table.gather(ids).layer(BatchNorm::new()).matmul(table.t()).exp());
-    [a, b, c, d, e].map(|g| g.build().and_then(|graph| graph.to_bytes()).unwrap()).to_vec()
+    let x = f.input("ids", [2]).layer(Embedding::vocabulary(3, 2).padding(0));
+    let y = x.layer(PoolSteps::mean()) + x.with_lengths(f.input("lengths", [])).max(1);
+    f.output("y", y + x.tanh().sum(1) * x.without_lengths().sum(2) * x.step_mask());
+    [a, b, c, d, e, f].map(|g| g.build().and_then(|graph| graph.to_bytes()).unwrap()).to_vec()
 }
 
-/// Every one-byte change of five small graphs, with the checksums mended: an error, or a model that infers and trains.
+/// Every one-byte change of small graphs, with the checksums mended: an error, or a model that infers and trains.
 #[test]
 fn every_changed_byte_of_a_graph_is_an_error_or_works() {
     let _turn = alone();

@@ -50,7 +50,7 @@ const MAGIC: &[u8; 8] = b"PLYWOOD\n";
 /// The version of the format.
 ///
 /// It is incremented by any change of the bytes, including the order of a struct's fields. 1 to 4 were never released.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// The length of the head, up to the description.
 const HEAD: usize = 40;

@@ -227,6 +227,11 @@ impl<F: Scalar> Layer<F> for Dense<F> {
         }
     }
 
+    /// It works along the last axis.
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        input.len() > 1
+    }
+
     /// Computes one product and one pass for the bias. The input's buffer is recycled.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let input = standard(input);

@@ -91,6 +91,10 @@ impl<F: Scalar, E: Elementwise> Layer<F> for E {
         Ok(input.to_vec())
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        !input.is_empty()
+    }
+
     /// Works in place, in the input's memory order; allocates nothing.
     fn forward(&self, mut input: Tensor<F>) -> Result<Tensor<F>> {
         input.mapv_inplace(|x| self.value(x));

@@ -85,6 +85,8 @@ pub(crate) trait ErasedInfer<F: Scalar>: AnyLayer<F> {
     fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>>;
     /// [`Layer::output_activation`].
     fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation;
+    /// [`Layer::keeps_steps`].
+    fn erased_keeps_steps(&self, input: &[usize]) -> bool;
     /// [`Layer::ports`].
     fn erased_ports(&self) -> Ports;
     /// [`Layer::output_shapes`].
@@ -173,6 +175,10 @@ impl<F: Scalar, L: Layer<F>> ErasedInfer<F> for L {
 
     fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation {
         self.output_activation(input)
+    }
+
+    fn erased_keeps_steps(&self, input: &[usize]) -> bool {
+        self.keeps_steps(input)
     }
 
     fn erased_ports(&self) -> Ports {

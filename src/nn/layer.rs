@@ -308,6 +308,28 @@ pub trait Layer<F: Scalar = f32>:
         self.output_activation(input)
     }
 
+    /// Returns whether each step of the output is computed from the same step of the input alone, so that padding at the
+    /// end of a sequence stays apart. `input` is the shape of a sample; its steps are its first axis.
+    ///
+    /// The output of such a layer then has the lengths of its input (see [`Ports`]). By default it is false, and an
+    /// input with lengths is an error when the model is built. A Dense layer keeps the steps of `[steps, features]`, and
+    /// mixes those of `[steps]`:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let dense: Dense = Dense::units(3).build(&[4], &Random::seed(0))?;
+    /// assert!(dense.keeps_steps(&[7, 4]) && !dense.keeps_steps(&[4]));
+    /// assert!(!Layer::<f32>::keeps_steps(&Flatten, &[7, 4]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// [`LayerCheck`](crate::testing::LayerCheck) checks it.
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        let _ = input;
+        false
+    }
+
     /// Returns the inputs and outputs of a layer that has several: see [`Ports`]. The default is one of each.
     ///
     /// Such a layer implements this method, [`output_shapes`](Layer::output_shapes),
@@ -327,8 +349,19 @@ pub trait Layer<F: Scalar = f32>:
     /// # Errors
     /// When the layer cannot take such inputs.
     fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
-        Ports::ONE.check(inputs)?;
-        inputs.iter().flatten().map(|input| self.output_shape(input)).collect()
+        let ports = self.ports();
+        ports.check(inputs)?;
+        if !ports.is_one_to_one() {
+            return Err(Error::data(
+                Self::KIND.name(),
+                "have a method `output_shapes`, as it has several ports",
+                "none",
+            )
+            .help("Write it: the shapes of all outputs."));
+        }
+        let mut shapes = vec![self.output_shape(inputs[0].unwrap_or_default())?];
+        shapes.resize(ports.outputs().len(), Vec::new()); // Lengths are one number a sample.
+        Ok(shapes)
     }
 
     /// [`forward`](Layer::forward) of a layer with several ports.

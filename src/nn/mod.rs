@@ -30,6 +30,8 @@
 //! | [`AdaptiveAvgPool2d`] | the means over a grid of given size | | `[channels, rows, columns]` | a shape |
 //! | [`GlobalAvgPool`] | the mean of each channel | | `[channels, …]` to `[channels]` | a shape |
 //! | [`GlobalMaxPool`] | the maximum of each channel | | `[channels, …]` to `[channels]` | indices |
+//! | [`PoolSteps`] | the mean, sum or maximum over the steps | | `[steps, …]` to `[…]` | the input of a maximum |
+//! | [`WithoutLengths`] | drops the lengths of sequences | | any | |
 //! | [`ZeroPad2d`] | a border of zeros | | `[channels, rows, columns]` | a shape |
 //! | [`Upsample`] | repeated pixels | | `[channels, rows, columns]` | a shape |
 //! | [`Flatten`] | | | any to `[size]` | a shape |
@@ -53,9 +55,11 @@
 // | `output_activation.rs` | the known range of outputs, and their meaning for losses and metrics |
 // | `parts.rs` | access to the layers inside a layer |
 // | `ports.rs`, `port_calls.rs` | layers with several inputs and outputs |
+// | `lengths.rs`, `steps.rs` | the lengths of sequences, and layers about them |
+// | `reduction.rs` | sums, means and maxima along an axis |
 // | `erased.rs` | type-erased layers, as containers hold them |
 // | `model.rs`, `boxed_model.rs`, `predict.rs`, `parameters.rs` | the traits of whole models |
-// | `chain.rs` | layers one after the other, as far as inference goes |
+// | `chain/` | layers one after the other, as far as inference goes |
 // | `registry.rs`, `infer_registry.rs`, `decoders.rs` | the kinds that a file may hold |
 // | `decode_scope.rs` | the state of a thread's decoding call |
 // | `sequential/` | the container: builder, training; `summary.rs` prints it |
@@ -82,6 +86,7 @@ pub(crate) mod graph;
 pub(crate) mod infer_registry;
 mod layer;
 mod layer_spec;
+mod lengths;
 mod model;
 mod names;
 mod norm;
@@ -92,11 +97,13 @@ mod pooling;
 mod port_calls;
 mod ports;
 pub(crate) mod predict;
+mod reduction;
 pub(crate) mod registry;
 mod regularization;
 mod reshape;
 mod sequential;
 mod shape_checks;
+mod steps;
 mod summary;
 mod upsample;
 mod window;
@@ -143,6 +150,7 @@ pub use reshape::{Flatten, Reshape};
 pub use sequential::{Sequential, SequentialBuilder};
 pub(crate) use shape_checks::batch_error;
 pub use shape_checks::{check_batch, check_gradient};
+pub use steps::{PoolSteps, PoolStepsCache, WithoutLengths};
 pub use upsample::Upsample;
 pub use window::{Padding, PerAxis};
 pub use zero_pad::ZeroPad2d;
@@ -180,7 +188,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 45);
+    /// assert_eq!(registry.kinds().count(), 47);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -215,6 +223,7 @@ fn all<F: Scalar>() -> Registry<F> {
         .with::<LogSoftmax>()
         .with::<Mish>()
         .with::<PReLU<F>>()
+        .with::<PoolSteps>()
         .with::<RMSNorm<F>>()
         .with::<GlobalAvgPool>()
         .with::<GlobalMaxPool>()
@@ -234,5 +243,6 @@ fn all<F: Scalar>() -> Registry<F> {
         .with::<Add<F>>()
         .with::<Tanh>()
         .with::<Upsample>()
+        .with::<WithoutLengths>()
         .with::<ZeroPad2d>()
 }

@@ -35,11 +35,16 @@ use std::fmt::{Debug, Display};
 pub struct Port {
     name: String,
     shape: Vec<usize>,
+    has_lengths: bool,
 }
 
 impl Port {
     pub(in crate::nn) fn new(name: &str, shape: Vec<usize>) -> Self {
-        Self { name: name.to_owned(), shape }
+        Self { name: name.to_owned(), shape, has_lengths: false }
+    }
+
+    pub(in crate::nn) fn with_lengths(self, has_lengths: bool) -> Self {
+        Self { has_lengths, ..self }
     }
 
     /// Returns the name: "input" and "output" for a [`Sequential`](super::Sequential).
@@ -50,6 +55,14 @@ impl Port {
     /// Returns the shape of one sample, without the batch axis.
     pub fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// Returns whether it is an output with the lengths of sequences ([`Ports`](super::Ports)), whose steps behind them
+    /// are computed from padding.
+    ///
+    /// The trainer refuses such an output: a loss would count the padding.
+    pub fn has_lengths(&self) -> bool {
+        self.has_lengths
     }
 }
 
@@ -286,6 +299,8 @@ pub struct ModelCache {
     pub(in crate::nn) ran: usize,
     /// The number of samples.
     pub(in crate::nn) rows: usize,
+    /// Of a row of layers: whether its input had lengths, and whether those of its output were wanted.
+    pub(in crate::nn) lengths: (bool, bool),
 }
 
 impl<F: Scalar> dyn Infer<F> + '_ {

@@ -154,8 +154,5 @@ pub fn first_input_gradient<F: Scalar, L: Layer<F>>(
     let mut gradient = Some(gradient);
     let gradients = layer.ports().outputs().iter().map(|_| gradient.take()).collect();
     let inputs = backward_ports(layer, cache, gradients)?;
-    inputs.into_iter().next().flatten().ok_or_else(|| {
-        Error::custom("a layer must put the gradient at its first input, got none")
-            .help("Put zeros in the input's shape where there is no gradient.")
-    })
+    inputs.into_iter().next().flatten().ok_or_else(|| layer.ports().missing_gradient())
 }

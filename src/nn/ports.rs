@@ -9,20 +9,46 @@ use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 use ndarray::ArrayViewD;
 
-/// The names of a layer's inputs and outputs.
+/// The maximum number of inputs or outputs of a layer.
+pub(in crate::nn) const MAX_PORTS: usize = 16;
+
+/// Pairs of names.
+type Pairs = &'static [(&'static str, &'static str)];
+
+/// The names of a layer's inputs and outputs, and what becomes of the lengths of sequences.
 ///
 /// ```
 /// use plywood::nn::Ports;
 ///
-/// const RECURRENT: Ports = Ports::new(&["input"], &["steps", "last"]).optional(&["state"]);
-/// assert_eq!(RECURRENT.inputs().collect::<Vec<_>>(), [("input", true), ("state", false)]);
+/// const RECURRENT: Ports = Ports::new(&["input"], &["steps", "last"])
+///     .optional(&["state", "lengths"])
+///     .reads_lengths(&[("input", "lengths")])
+///     .keeps_steps(&[("steps", "input")]);
+/// assert_eq!(RECURRENT.inputs().collect::<Vec<_>>(), [("input", true), ("state", false), ("lengths", false)]);
 /// assert_eq!(RECURRENT.outputs(), ["steps", "last"]);
 /// ```
+///
+/// # Lengths
+///
+/// Sequences of a batch are padded at the end to one number of steps, along axis 1. The lengths of a value are a tensor
+/// `[batch]` with the number of real steps of each sample. They come with a value by themselves, in a graph and in a row
+/// of layers, so a user of the layer writes nothing. A layer whose input may have lengths says what it does about them:
+/// it reads them ([`reads_lengths`](Ports::reads_lengths)), or it works step by step
+/// ([`keeps_steps`](Ports::keeps_steps), [`Layer::keeps_steps`](super::Layer::keeps_steps)). For one that says nothing, a
+/// value with lengths is an error when the model is built: padding would change its results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     required: &'static [&'static str],
     optional: &'static [&'static str],
     outputs: &'static [&'static str],
+    /// An input, and the input that is its lengths.
+    reads: Pairs,
+    /// An output, and the input whose steps it has.
+    keeps: Pairs,
+    /// An output, and the output that is its lengths.
+    makes: Pairs,
+    /// The inputs whose padding counts.
+    ignores: &'static [&'static str],
 }
 
 impl Ports {
@@ -31,13 +57,38 @@ impl Ports {
 
     /// Returns ports with these required inputs and these outputs, at least one of each.
     pub const fn new(inputs: &'static [&'static str], outputs: &'static [&'static str]) -> Self {
-        Self { required: inputs, optional: &[], outputs }
+        Self { required: inputs, optional: &[], outputs, reads: &[], keeps: &[], makes: &[], ignores: &[] }
     }
 
     /// Adds inputs that may be left out. They come after the required ones.
     #[must_use]
     pub const fn optional(self, inputs: &'static [&'static str]) -> Self {
         Self { optional: inputs, ..self }
+    }
+
+    /// Declares which optional inputs are lengths: of the pair `("input", "lengths")`, the second is given the lengths of
+    /// the first, `[batch]`, if that has some. The layer then computes the same as for sequences without the padding.
+    #[must_use]
+    pub const fn reads_lengths(self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { reads: pairs, ..self }
+    }
+
+    /// Declares which outputs keep the steps of an input: of the pair `("steps", "input")`, each step of the first belongs
+    /// to the same step of the second, and the first gets its lengths.
+    ///
+    /// A layer that does not read the lengths must then compute each of these steps from the same step of that input
+    /// alone.
+    #[must_use]
+    pub const fn keeps_steps(self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { keeps: pairs, ..self }
+    }
+
+    /// Declares which outputs are lengths that the layer makes: of the pair `("output", "lengths")`, the second is the
+    /// lengths of the first, `[batch]`. They are asked for only if somebody reads them, and if the first input has steps:
+    /// a sample of it has an axis.
+    #[must_use]
+    pub const fn makes_lengths(self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { makes: pairs, ..self }
     }
 
     /// Returns the inputs in order: the name, and whether it is required.
@@ -56,6 +107,101 @@ impl Ports {
         self.required.len() + self.optional.len()
     }
 
+    /// Declares inputs whose lengths end here: their padding counts as real steps do.
+    #[must_use]
+    pub const fn ignores_lengths(self, inputs: &'static [&'static str]) -> Self {
+        Self { ignores: inputs, ..self }
+    }
+
+    fn input_at(self, name: &str) -> Option<usize> {
+        self.inputs().position(|(known, _)| known == name)
+    }
+
+    fn output_at(self, name: &str) -> Option<usize> {
+        self.outputs.iter().position(|known| *known == name)
+    }
+
+    /// The input that gets the lengths of this input.
+    pub(crate) fn port_of_lengths(self, input: usize) -> Option<usize> {
+        let pair = self.reads.iter().find(|(of, _)| self.input_at(of) == Some(input))?;
+        self.input_at(pair.1)
+    }
+
+    /// Whether an output declares that it keeps the steps of an input.
+    pub(crate) fn keeps(self, output: usize, input: usize) -> bool {
+        let is = |(of, from): &(&str, &str)| {
+            self.output_at(of) == Some(output) && self.input_at(from) == Some(input)
+        };
+        self.keeps.iter().any(is)
+    }
+
+    /// Whether the padding of an input counts.
+    pub(in crate::nn) fn ignores(self, input: usize) -> bool {
+        self.ignores.iter().any(|name| self.input_at(name) == Some(input))
+    }
+
+    /// The output that is the lengths which the layer makes for an output.
+    pub(in crate::nn) fn lengths_made_for(self, output: usize) -> Option<usize> {
+        let pair = self.makes.iter().find(|(of, _)| self.output_at(of) == Some(output))?;
+        self.output_at(pair.1)
+    }
+
+    /// Whether an input is lengths.
+    pub(crate) fn is_lengths(self, input: &str) -> bool {
+        self.reads.iter().any(|(_, port)| *port == input)
+    }
+
+    /// Returns whether it is a layer of one input and one output but for their lengths.
+    pub(crate) fn is_one_to_one(self) -> bool {
+        let is_made = |name: &str| self.makes.iter().any(|(_, port)| *port == name);
+        self.required.len() == 1
+            && self.optional.iter().all(|name| self.is_lengths(name))
+            && self.outputs.iter().skip(1).all(|name| is_made(name))
+    }
+
+    /// Refuses declarations about lengths that name a port which is not there, or a lengths port that is required.
+    pub(crate) fn check_lengths(self) -> Result<()> {
+        let wrong = |call: &str, name: &str, known: &[&'static str]| {
+            Error::argument(format!("a name in `Ports::{call}`"), format!("one of {known:?}"), name)
+                .help("Correct `Layer::ports`.")
+        };
+        let inputs: Vec<_> = self.inputs().map(|(name, _)| name).collect();
+        for (input, port) in self.reads {
+            if !inputs.contains(input) {
+                return Err(wrong("reads_lengths", input, &inputs));
+            }
+            if !self.optional.contains(port) {
+                return Err(wrong("reads_lengths", port, self.optional));
+            }
+        }
+        for (output, input) in self.keeps {
+            if !self.outputs.contains(output) {
+                return Err(wrong("keeps_steps", output, self.outputs));
+            }
+            if !inputs.contains(input) {
+                return Err(wrong("keeps_steps", input, &inputs));
+            }
+        }
+        if let Some(name) = self.ignores.iter().find(|name| !inputs.contains(name)) {
+            return Err(wrong("ignores_lengths", name, &inputs));
+        }
+        let mut made = self.makes.iter().flat_map(|(output, lengths)| [output, lengths]);
+        match made.find(|name| !self.outputs.contains(name)) {
+            Some(name) => Err(wrong("makes_lengths", name, self.outputs)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that there is an output, and not too many ports.
+    pub(in crate::nn) fn check_count(self) -> Result<()> {
+        let count = self.input_count().max(self.outputs.len());
+        if count <= MAX_PORTS && !self.outputs.is_empty() {
+            return Ok(());
+        }
+        Err(Error::argument("the number of ports", format!("from 1 to {MAX_PORTS}"), count)
+            .help("`Layer::ports` names the inputs and outputs of the layer."))
+    }
+
     /// Returns the outputs that a layer has put, all of which must be there.
     pub(crate) fn all<F: Scalar>(self, outputs: Vec<Option<Tensor<F>>>) -> Result<Vec<Tensor<F>>> {
         let outputs = outputs.into_iter().enumerate();
@@ -69,8 +215,17 @@ impl Ports {
             .help("Call `put` for each output that `wants` asks for.")
     }
 
+    /// The error of a layer that did not put the gradient at its first input.
+    pub(in crate::nn) fn missing_gradient(self) -> Error {
+        Error::custom(format!(
+            "a layer must put the gradient at its input {:?}, got none",
+            self.input_name(0)
+        ))
+        .help("Put zeros in the input's shape where there is no gradient.")
+    }
+
     /// The name of an input in an error.
-    fn input_name(self, i: usize) -> String {
+    pub(in crate::nn) fn input_name(self, i: usize) -> String {
         self.inputs().nth(i).map_or_else(|| i.to_string(), |(name, _)| name.to_owned())
     }
 
@@ -135,6 +290,24 @@ impl<'a, F: Scalar> Io<'a, F> {
     /// Returns an input to look at, or `None` if it was left out or taken. It costs no copy.
     pub fn view(&self, input: usize) -> Option<ArrayViewD<'_, F>> {
         self.inputs.get(input)?.as_ref().map(|tensor| tensor.view())
+    }
+
+    /// Returns the lengths of the samples, from the input that is given them, or `None` if it was left out.
+    ///
+    /// `steps` is the number of steps of the input that they belong to.
+    ///
+    /// # Errors
+    /// If a length is no integer from 0 to `steps`, or there is not one for each sample.
+    pub fn lengths(&self, input: usize, steps: usize) -> Result<Option<Vec<usize>>> {
+        let Some(lengths) = self.view(input) else { return Ok(None) };
+        if lengths.ndim() != 1 {
+            let name = format!("the input {:?}", self.ports.input_name(input));
+            return Err(
+                Error::shape(name, "[batch]", lengths.shape()).help("Give one length for each sample.")
+            );
+        }
+        let each = lengths.iter().enumerate().map(|(i, &length)| length_of(length, i, steps));
+        each.collect::<Result<_>>().map(Some)
     }
 
     /// Returns whether anybody reads this output. One that nobody reads need not be put.
@@ -204,4 +377,20 @@ fn put<F: Scalar>(places: &mut [Option<Tensor<F>>], at: usize, tensor: Tensor<F>
     })?;
     *place = Some(tensor);
     Ok(())
+}
+
+/// Returns the length of a sample as an integer.
+///
+/// # Errors
+/// If it is no integer from 0 to `steps`.
+pub(in crate::nn) fn length_of<F: Scalar>(found: F, sample: usize, steps: usize) -> Result<usize> {
+    let x = found.as_f64();
+    // `as` saturates, so that NaN and all that is no such integer differ from what comes back.
+    let length = x as usize;
+    if length as f64 == x && length <= steps {
+        return Ok(length);
+    }
+    let expected = format!("be an integer from 0 to {steps}, the number of steps");
+    Err(Error::sample("the length", sample, expected, x)
+        .help("It is the number of steps that are no padding."))
 }

@@ -130,6 +130,10 @@ impl<F: Scalar> Layer<F> for Flatten {
         }
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        input.len() == 1
+    }
+
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         self.forward_cow(input.into()).map(owned)
     }
@@ -167,6 +171,11 @@ impl<F: Scalar> Layer<F> for Reshape {
         let expected = format!("{:?} or another shape with as many numbers", self.shape);
         Err(Error::shape("the input", expected, input)
             .help("A change of shape keeps the number of elements: give `Reshape::to` a shape with as many."))
+    }
+
+    /// Numbers are in row-major order, so an equal first size keeps what belongs to each step.
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        !input.is_empty() && input.first() == self.shape.first()
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

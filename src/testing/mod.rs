@@ -25,13 +25,14 @@
 
 mod checks;
 mod differences;
+mod lengths;
 mod ports;
 
 use crate::codec;
 use crate::error::{ErrorKind, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedLayer;
-use crate::nn::{Layer, LayerSpec, Ports, Registry};
+use crate::nn::{Layer, LayerSpec, Registry};
 use crate::random::Random;
 use crate::tensor::Tensor;
 use std::fmt;
@@ -264,10 +265,20 @@ impl<F: Scalar> LayerCheck<F> {
         built
             .and_then(|mut layer| {
                 self.check_names(layer.ports())?;
-                match layer.ports() == Ports::ONE {
-                    true => self.run_checks(&mut layer, &random, load),
-                    false => self.run_port_checks(&mut layer, &random, load),
+                layer.ports().check_lengths()?;
+                let mut draws = random.child("lengths").at(0, 0);
+                let mut report = match layer.ports().is_one_to_one() {
+                    true => self.run_checks(&mut layer, &random, load)?,
+                    false => self.run_port_checks(&mut layer, &random, load)?,
+                };
+                let inputs = self.tensors(&layer, &mut draws)?;
+                if layer.ports().is_one_to_one() && inputs.iter().flatten().count() > 1 {
+                    for line in self.port_pattern(&layer, &inputs, &mut draws, load)? {
+                        report.passed(&format!("with lengths, {line}"));
+                    }
                 }
+                Self::run_length_checks(&layer, &inputs, &mut report)?;
+                Ok(report)
             })
             .map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
     }

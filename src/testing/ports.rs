@@ -14,7 +14,7 @@ use crate::tensor::{Tensor, standard};
 use ndarray::Axis;
 
 /// The tensors of one batch, `None` for an optional input that is left out.
-type Inputs<F> = Vec<Option<Tensor<F>>>;
+pub(super) type Inputs<F> = Vec<Option<Tensor<F>>>;
 
 impl<F: Scalar> LayerCheck<F> {
     /// Runs all checks, once with all inputs and once with only those that are required.
@@ -85,7 +85,7 @@ impl<F: Scalar> LayerCheck<F> {
     }
 
     /// Returns the tensors of all inputs that are set, random ones by their shapes.
-    fn tensors(&self, layer: &dyn ErasedLayer<F>, draws: &mut RandomStream) -> Result<Inputs<F>> {
+    pub(super) fn tensors(&self, layer: &dyn ErasedLayer<F>, draws: &mut RandomStream) -> Result<Inputs<F>> {
         let mut inputs = Vec::new();
         for (at, (name, _)) in layer.erased_ports().inputs().enumerate() {
             let other = self.ports.iter().find(|(known, ..)| known == name);
@@ -100,13 +100,14 @@ impl<F: Scalar> LayerCheck<F> {
             let given = given.map(|given| standard(given.clone()));
             inputs.push(given.or_else(|| shape.map(|shape| random(shape, draws))));
         }
+        add_lengths(layer.erased_ports(), &mut inputs);
         layer.erased_ports().check(&inputs)?;
         layer.erased_output_shapes(&samples(&inputs))?;
         Ok(inputs)
     }
 
     /// Runs the checks with these inputs, and returns the lines of what passed.
-    fn port_pattern(
+    pub(super) fn port_pattern(
         &self,
         layer: &dyn ErasedLayer<F>,
         inputs: &Inputs<F>,
@@ -254,7 +255,8 @@ impl<F: Scalar> Differences<'_, F> {
         let found = backward(&mut *own, &mut slot, self.weights)?;
         for (at, (name, _)) in self.layer.erased_ports().inputs().enumerate() {
             let Some(x) = &self.inputs[at] else { continue };
-            if self.check.without_gradient.iter().any(|known| known == name) {
+            let declared = self.check.without_gradient.iter().any(|known| known == name);
+            if declared || self.layer.erased_ports().is_lengths(name) {
                 continue;
             }
             let Some(dx) = &found[at] else {
@@ -297,6 +299,19 @@ impl<F: Scalar> Differences<'_, F> {
     }
 }
 
+/// Adds lengths to the inputs that have steps, where none are given: 0, 2, 4, … up to the number of steps.
+fn add_lengths<F: Scalar>(ports: Ports, inputs: &mut Inputs<F>) {
+    for i in 0..inputs.len() {
+        let steps =
+            inputs[i].as_ref().filter(|x| x.ndim() > 1).map(|x| (x.len_of(Axis(0)), x.len_of(Axis(1))));
+        let port = ports.port_of_lengths(i).filter(|&port| inputs[port].is_none());
+        if let (Some((rows, steps)), Some(port)) = (steps, port) {
+            let length = |at: ndarray::IxDyn| F::of((2 * (at[0] + 1) % (steps + 1)) as f64);
+            inputs[port] = Some(Tensor::from_shape_fn(vec![rows], length));
+        }
+    }
+}
+
 /// Returns the shapes of one sample of each input.
 fn samples<F: Scalar>(inputs: &Inputs<F>) -> Vec<Option<&[usize]>> {
     inputs.iter().map(|x| x.as_ref().and_then(|x| x.shape().get(1..))).collect()
@@ -312,7 +327,7 @@ fn all<F: Scalar>(ports: Ports, outputs: Inputs<F>) -> Result<Vec<Tensor<F>>> {
     Ok(ports.all(outputs)?.into_iter().map(standard).collect())
 }
 
-fn infer<F: Scalar>(layer: &dyn ErasedLayer<F>, inputs: &Inputs<F>) -> Result<Vec<Tensor<F>>> {
+pub(super) fn infer<F: Scalar>(layer: &dyn ErasedLayer<F>, inputs: &Inputs<F>) -> Result<Vec<Tensor<F>>> {
     let ports = layer.erased_ports();
     let (mut inputs, mut outputs) = (inputs.clone(), vec![None; ports.outputs().len()]);
     let wanted = vec![true; outputs.len()];

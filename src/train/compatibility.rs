@@ -25,7 +25,7 @@ use crate::history::Epoch;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::nn::{Infer, Model, OutputActivation, Outputs};
+use crate::nn::{Infer, Model, OutputActivation, Outputs, Port};
 use crate::param::ParamKind;
 use crate::predictions::check_weights;
 use crate::shown::{cut, grouped};
@@ -34,6 +34,7 @@ use crate::tensor::Tensor;
 
 /// Checks the model's outputs against the outputs that the loss takes.
 pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &dyn Infer<F>, loss: &L) -> Result<()> {
+    check_no_lengths(model)?;
     let units = model.output_shape().last().copied().unwrap_or(1);
     let activation = model.known_values(0);
     if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) && units == 1 {
@@ -57,6 +58,22 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &dyn Infer<F>, loss: &
             let what = format!("the outputs of {}", model.output_place(0));
             Err(Error::data(what, expected, range_of(activation)).help(help))
         }
+    }
+}
+
+/// Refuses outputs with lengths.
+fn check_no_lengths<F: Scalar>(model: &dyn Infer<F>) -> Result<()> {
+    match model.outputs().iter().position(Port::has_lengths) {
+        None => Ok(()),
+        Some(k) => Err(Error::data(
+            format!("the output of {}", model.output_place(k)),
+            "have no padding",
+            "a value with lengths, of whose padding a loss would take a part",
+        )
+        .help(
+            "Reduce the steps, for example with `PoolSteps::mean()`. Or drop the lengths, with `WithoutLengths` in a row \
+             of layers or `x.without_lengths()` in a graph; then padding counts.",
+        )),
     }
 }
 

@@ -56,7 +56,9 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "softsign": Softsign, [7];
         "add": Add::of([block(), block().layer(Tanh)]), [3];
         "tanh": Tanh, [7];
+        "pool_steps": PoolSteps::max(), [4, 3];
         "upsample": Upsample::by([2, 3]), [2, 3, 2];
+        "without_lengths": WithoutLengths, [4, 3];
         "zero_pad2d": ZeroPad2d::sides([1, 0], [2, 3]), [2, 3, 4];
     }
 }

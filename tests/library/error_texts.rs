@@ -31,6 +31,10 @@ fn image() -> SequentialBuilder {
     Sequential::builder([3, 8, 8])
 }
 
+fn words() -> SequentialBuilder {
+    Sequential::builder([2]).layer(Embedding::vocabulary(5, 3).padding(0))
+}
+
 fn row() -> SequentialBuilder {
     Sequential::builder([4])
 }
@@ -80,6 +84,9 @@ fn layers() -> Texts {
         image().layer(MaxPool2d::window(2).padding(2)).build();
         image().layer(AdaptiveAvgPool2d::to(0)).build();
         image().layer(Upsample::by(0)).build();
+        words().layer(Flatten).build();
+        words().layer(PoolSteps::mean()).build().unwrap().predict(&plywood::ndarray::arr2(&[[0.0f32, 1.0]]));
+        row().layer(Add::of([Sequential::block().layer(Embedding::vocabulary(5, 2).padding(0))])).build();
         row().layer(GlobalAvgPool).build();
         row().layer(ReLU).build().unwrap().split_off(2);
         row().layer(Dense::units(1)).build().unwrap().freeze("dense");

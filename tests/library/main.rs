@@ -44,6 +44,7 @@ mod keras;
 mod kill;
 mod layers;
 mod left_out;
+mod lengths;
 mod levels;
 mod links;
 mod logs;

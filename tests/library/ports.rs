@@ -62,8 +62,7 @@ impl<F: Scalar> Recurrent<F> {
             Some(state) => state.into_dimensionality::<Ix2>().map_err(Error::custom)?,
             None => Array2::zeros((rows, units)),
         }];
-        let lengths: Option<Vec<usize>> =
-            io.view(2).map(|lengths| lengths.iter().map(|n| n.as_f64() as usize).collect());
+        let lengths = io.lengths(2, steps)?;
         let mut active = Vec::new();
         let mut out = ArrayD::zeros(vec![rows, steps, units]);
         for t in 0..steps {
@@ -95,7 +94,10 @@ impl<F: Scalar> Layer<F> for Recurrent<F> {
     const KIND: Kind = Kind::own("tests.recurrent");
     type Cache = RecurrentCache<F>;
     fn ports(&self) -> Ports {
-        Ports::new(&["input"], &["steps", "last"]).optional(&["state", "lengths"])
+        Ports::new(&["input"], &["steps", "last"])
+            .optional(&["state", "lengths"])
+            .reads_lengths(&[("input", "lengths")])
+            .keeps_steps(&[("steps", "input")])
     }
     fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
         self.ports().check(inputs)?;
@@ -188,7 +190,7 @@ impl<F: Scalar> Layer<F> for Recurrent<F> {
     }
 }
 
-/// `softmax(x · Wq · (c · Wk)ᵀ) · c` over the places of the context where the mask is not 0.
+/// `softmax(x · Wq · (c · Wk)ᵀ) · c` over the places of the context that are no padding and where the mask is not 0.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Attention<F: Scalar = f32> {
@@ -222,20 +224,25 @@ impl<F: Scalar> LayerSpec<F> for AttentionSpec {
     }
 }
 
-/// For each sample: its input, its context, and the attention of each place to each place of the context.
-pub type AttentionCache<F> = Vec<(Array2<F>, Array2<F>, Array2<F>)>;
+/// For each sample: its input, its context without padding, and the attention of each place to each place of the context.
+pub struct AttentionCache<F> {
+    samples: Vec<(Array2<F>, Array2<F>, Array2<F>)>,
+    context: Vec<usize>,
+}
 
 impl<F: Scalar> Attention<F> {
     fn pass(&self, io: &mut Io<'_, F>) -> Result<AttentionCache<F>> {
         let (input, context) = (io.take(0)?, io.take(1)?);
         let mask = io.view(2).map(|mask| mask.to_owned());
         let (rows, places, deep) = (input.len_of(Axis(0)), input.len_of(Axis(1)), context.len_of(Axis(2)));
+        let lengths = io.lengths(3, context.len_of(Axis(1)))?;
         let mut out = ArrayD::zeros(vec![rows, places, deep]);
-        let mut cache = Vec::new();
+        let mut cache = AttentionCache { samples: Vec::new(), context: context.shape().to_vec() };
         for i in 0..rows {
             let of =
                 |t: &ArrayD<F>| t.index_axis(Axis(0), i).to_owned().into_dimensionality::<Ix2>().unwrap();
-            let (x, c) = (of(&input), of(&context));
+            let real = lengths.as_ref().map_or(context.len_of(Axis(1)), |lengths| lengths[i]);
+            let (x, c) = (of(&input), of(&context).slice_move(s![..real, ..]));
             let mut attention = x.dot(&matrix(&self.query)).dot(&c.dot(&matrix(&self.key)).t());
             for mut row in attention.rows_mut() {
                 for (j, score) in row.iter_mut().enumerate() {
@@ -249,7 +256,7 @@ impl<F: Scalar> Attention<F> {
                 row.mapv_inplace(|e| e / sum);
             }
             out.index_axis_mut(Axis(0), i).assign(&attention.dot(&c));
-            cache.push((x, c, attention));
+            cache.samples.push((x, c, attention));
         }
         io.put(0, out)?;
         Ok(cache)
@@ -260,7 +267,10 @@ impl<F: Scalar> Layer<F> for Attention<F> {
     const KIND: Kind = Kind::own("tests.attention");
     type Cache = AttentionCache<F>;
     fn ports(&self) -> Ports {
-        Ports::new(&["input", "context"], &["output"]).optional(&["mask"])
+        Ports::new(&["input", "context"], &["output"])
+            .optional(&["mask", "context_lengths"])
+            .reads_lengths(&[("context", "context_lengths")])
+            .keeps_steps(&[("output", "input")])
     }
     fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
         self.ports().check(inputs)?;
@@ -286,16 +296,12 @@ impl<F: Scalar> Layer<F> for Attention<F> {
         gradients: &mut PortGradients<'_, F>,
     ) -> Result<()> {
         let Some(grad) = gradients.take(0) else { return Ok(()) };
-        let zeros = |like: Option<&Array2<F>>| {
-            let (rows, columns) = like.map_or((0, 0), |like| like.dim());
-            ArrayD::zeros(vec![cache.len(), rows, columns])
-        };
-        let sample = cache.first();
-        let mut dx = zeros(sample.map(|sample| &sample.0));
-        let mut dc = zeros(sample.map(|sample| &sample.1));
+        let AttentionCache { samples, context } = cache;
+        let mut dx = ArrayD::zeros(vec![samples.len(), grad.len_of(Axis(1)), self.query.shape()[0]]);
+        let mut dc = ArrayD::zeros(context);
         let (mut dq, mut dk) =
             (Array2::zeros(matrix(&self.query).raw_dim()), Array2::zeros(matrix(&self.key).raw_dim()));
-        for (i, (x, c, attention)) in cache.iter().enumerate() {
+        for (i, (x, c, attention)) in samples.iter().enumerate() {
             let g =
                 grad.index_axis(Axis(0), i).to_owned().into_dimensionality::<Ix2>().map_err(Error::custom)?;
             let mut scores = g.dot(&c.t()) * attention;
@@ -309,7 +315,7 @@ impl<F: Scalar> Layer<F> for Attention<F> {
             dk += &c.t().dot(&of_keys);
             dx.index_axis_mut(Axis(0), i).assign(&of_queries.dot(&matrix(&self.query).t()));
             let back = attention.t().dot(&g) + of_keys.dot(&matrix(&self.key).t());
-            dc.index_axis_mut(Axis(0), i).assign(&back);
+            dc.slice_mut(s![i, ..c.nrows(), ..]).assign(&back);
         }
         self.query.add_gradient(&dq.into_dyn())?;
         self.key.add_gradient(&dk.into_dyn())?;
@@ -342,7 +348,7 @@ impl<F: Scalar> Layer<F> for Attention<F> {
 }
 
 fn lengths<F: Scalar>() -> Tensor<F> {
-    Array2::from_shape_fn((5, 1), |(i, _)| F::of([3.0, 1.0, 4.0, 2.0, 0.0][i])).into_dyn()
+    ArrayD::from_shape_fn(vec![5], |at| F::of([3.0, 1.0, 4.0, 2.0, 0.0][at[0]]))
 }
 
 fn mask<F: Scalar>() -> Tensor<F> {
@@ -354,14 +360,19 @@ fn a_recurrence_and_an_attention_pass_the_checks() {
     fn check<F: Scalar>() {
         let recurrent =
             LayerCheck::<F>::new(&[4, 3]).port("state", &[2]).port_inputs("lengths", lengths::<F>());
-        let report = recurrent.without_gradient("lengths").run(RecurrentSpec(2)).unwrap().to_string();
+        let report = recurrent.run(RecurrentSpec(2)).unwrap().to_string();
         assert!(report.contains("with all inputs, saved and loaded"), "{report}");
         assert!(report.contains("with the required inputs alone, the gradients at the inputs"), "{report}");
         assert!(report.contains("in a row of layers it hands on its first output"), "{report}");
-        assert!(report.contains("not checked  the gradient at \"lengths\""), "{report}");
+        assert!(report.contains("padding of the input \"input\" has no part in the outputs"), "{report}");
         let attention =
             LayerCheck::<F>::new(&[3, 5]).port("context", &[4, 2]).port_inputs("mask", mask::<F>());
-        attention.without_gradient("mask").run(AttentionSpec(3)).unwrap();
+        let report = attention.without_gradient("mask").run(AttentionSpec(3)).unwrap().to_string();
+        assert!(
+            report.contains("outputs that keep the steps of \"input\" depend on the same step alone"),
+            "{report}"
+        );
+        assert!(report.contains("padding of the input \"context\" has no part in the outputs"), "{report}");
     }
     check::<f64>();
     check::<f32>();
@@ -370,9 +381,9 @@ fn a_recurrence_and_an_attention_pass_the_checks() {
 #[test]
 fn what_a_layer_of_several_ports_does_wrong_is_found() {
     let text = |check: LayerCheck<f64>| check.run(RecurrentSpec(2)).unwrap_err().to_string();
-    let undeclared = LayerCheck::<f64>::new(&[4, 3]).port_inputs("lengths", lengths::<f64>());
-    let found = text(undeclared);
-    assert!(found.contains("the gradient at the input \"lengths\" must be put, got none"), "{found}");
+    let mask = LayerCheck::<f64>::new(&[3, 5]).port("context", &[4, 2]).port_inputs("mask", mask::<f64>());
+    let found = mask.run(AttentionSpec(3)).unwrap_err().to_string();
+    assert!(found.contains("the gradient at the input \"mask\" must be put, got none"), "{found}");
     let found = text(LayerCheck::<f64>::new(&[4, 3]).port("state", &[7]));
     assert!(found.contains("the input must have shape [steps, 3]"), "{found}");
     let found = text(LayerCheck::<f64>::new(&[4, 3]).port("stat", &[2]));

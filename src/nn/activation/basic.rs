@@ -149,6 +149,10 @@ macro_rules! activation {
                 Ok(input.to_vec())
             }
 
+            fn keeps_steps(&self, input: &[usize]) -> bool {
+                !input.is_empty()
+            }
+
             fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
                 let $self_ = self;
                 let mut output = standard(input);
@@ -229,6 +233,10 @@ impl<F: Scalar> Layer<F> for ReLU {
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(input.to_vec())
+    }
+
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        !input.is_empty()
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

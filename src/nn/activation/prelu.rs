@@ -105,6 +105,10 @@ impl<F: Scalar> Layer<F> for PReLU<F> {
         Ok(input.to_vec())
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        !input.is_empty()
+    }
+
     /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let (mut output, inner) = self.checked(input)?;

@@ -75,6 +75,11 @@ impl<F: Scalar> Layer<F> for Softmax {
         }
     }
 
+    /// It works along the last axis.
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        input.len() > 1
+    }
+
     /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         check(&input)?;

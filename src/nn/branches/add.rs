@@ -93,6 +93,10 @@ impl<F: Scalar> Layer<F> for Add<F> {
         Ok(shapes.swap_remove(0))
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        self.branches.iter().all(|branch| branch.keeps_steps(input))
+    }
+
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         Self::sum(branches::forward(&self.branches, input)?)
     }

@@ -168,6 +168,10 @@ impl<F: Scalar> Layer<F> for Concat<F> {
         Self::joined(self.axis.checked_sub(1), &branches::shapes(&self.branches, input)?)
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        self.axis > 1 && self.branches.iter().all(|branch| branch.keeps_steps(input))
+    }
+
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         Ok(self.join(branches::forward(&self.branches, input)?)?.0)
     }

@@ -124,9 +124,18 @@ pub(in crate::nn) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]
         return Err(Error::argument("the number of branches", "at least 1", 0)
             .help("Give the blocks: `Concat::of([left, right])`; an empty block passes its input on."));
     }
-    let shape =
-        |(i, block)| Layer::output_shape(block, input).map_err(|error| error.at(format!("branch {i}")));
+    let shape = |(i, block)| shape_of(block, input).map_err(|error| error.at(format!("branch {i}")));
     blocks.iter().enumerate().map(shape).collect()
+}
+
+/// Returns the output shape of a block, whose output must not have lengths that the block makes: they would be lost.
+pub(in crate::nn) fn shape_of<F: Scalar>(block: &Sequential<F>, input: &[usize]) -> Result<Vec<usize>> {
+    if block.chain.lengths.are_made() {
+        let found = "a value with lengths, which would be lost";
+        return Err(Error::data("the output of a block", "have no padding", found)
+            .help("Put the layer that makes lengths in front, or end the block with `WithoutLengths` or `PoolSteps`."));
+    }
+    Layer::output_shape(block, input)
 }
 
 /// Checks that each block can be trained in batches of `samples` samples.

@@ -3,7 +3,7 @@
 //! With `y = x + f(x)`, `∂L/∂x = ∂L/∂y + (∂f/∂x)ᵀ ∂L/∂y`: the output's gradient reaches the input in full, whatever the
 //! block contributes. With a projection `p` in place of `x`, `(∂p/∂x)ᵀ ∂L/∂y` reaches it instead.
 
-use super::{Named, added, visit, visit_mut};
+use super::{Named, added, shape_of, visit, visit_mut};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::ModelCache;
@@ -113,15 +113,19 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     type Cache = (ModelCache, Option<ModelCache>, Vec<usize>);
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        let output = Layer::output_shape(&self.block, input).map_err(|error| error.at("block"))?;
+        let output = shape_of(&self.block, input).map_err(|error| error.at("block"))?;
         match &self.projection {
             None => check(&output, input)?,
             Some(projection) => {
-                let other = Layer::output_shape(projection, input).map_err(|error| error.at("projection"))?;
+                let other = shape_of(projection, input).map_err(|error| error.at("projection"))?;
                 check(&output, &other)?;
             }
         }
         Ok(output)
+    }
+
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        self.blocks().all(|(_, block)| block.keeps_steps(input))
     }
 
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {

@@ -10,7 +10,7 @@ use crate::kernels::{Scalar, id_of, ids_of};
 use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewD};
 use serde::{Deserialize, Serialize};
 
 /// The table and the padding id.
@@ -123,6 +123,31 @@ impl<F: Scalar> Table<F> {
         recycle(rows);
         Ok(())
     }
+}
+
+/// Returns the length of each sample: the number of its steps before those of padding alone.
+///
+/// # Errors
+/// If padding comes before a step that is none.
+pub(super) fn lengths<F: Scalar>(ids: &Tensor<F>, padding: u32) -> Result<Tensor<F>> {
+    let samples = ids.shape().first().copied().unwrap_or(0);
+    let padding = F::of(f64::from(padding));
+    let mut lengths = scratch(&[samples]);
+    for (i, (sample, length)) in ids.outer_iter().zip(slice_mut(&mut lengths)).enumerate() {
+        let is_padding = |step: &ArrayViewD<'_, F>| step.iter().all(|&id| id == padding);
+        let mut real = 0;
+        for (t, _) in sample.outer_iter().enumerate().filter(|(_, step)| !is_padding(step)) {
+            if t > real {
+                let what = format!("the padding id {padding} at position {real}");
+                let found = format!("another id behind it, at position {t}");
+                return Err(Error::sample(what, i, "come after all other ids of the sample", found)
+                    .help("Put padding at the end; give unknown words an id of their own."));
+            }
+            real = t + 1;
+        }
+        *length = F::of(real as f64);
+    }
+    Ok(lengths)
 }
 
 /// Returns the gradient of ids: zeros.

@@ -20,12 +20,12 @@ pub use bag::{BagMode, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::{Scalar, order_of};
-use crate::nn::{Layer, LayerSpec, OutputActivation, check_gradient};
+use crate::nn::{Io, Layer, LayerSpec, OutputActivation, Ports, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use lookup::{Table, TableSpec, no_gradient};
+use lookup::{Table, TableSpec, lengths, no_gradient};
 use serde::{Deserialize, Serialize};
 
 /// A table with a row of values per id: maps words, items or categories to learned vectors.
@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 /// The row of a padding id ([`padding`](EmbeddingSpec::padding)) starts at 0 and is never trained, so its output is
 /// zeros; if loaded weights have a non-zero row there, it is kept, as in PyTorch. To average or sum over the ids of a
 /// text without the padding, use [`EmbeddingBag`](crate::nn::EmbeddingBag), which does not create the intermediate
-/// array.
+/// array; with layers in between, [`PoolSteps`](crate::nn::PoolSteps).
 ///
 /// It corresponds to PyTorch's `nn.Embedding(num_embeddings, embedding_dim, padding_idx)`: same parameter name, and same
 /// distribution of initial values, normal with standard deviation 1; gradients are sparse, as with `sparse=True` there. Keras'
@@ -108,6 +108,14 @@ impl<F: Scalar> Embedding<F> {
         &self.table.weight
     }
 
+    /// Puts the lengths of the samples, if they are wanted.
+    fn put_lengths(&self, ids: &Tensor<F>, io: &mut Io<'_, F>) -> Result<()> {
+        match self.table.padding {
+            Some(padding) if io.wants(1) => io.put(1, lengths(ids, padding)?),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the rows of a batch.
     fn rows(&self, shape: &[usize], ids: &[u32]) -> Result<Tensor<F>> {
         let (_, dimension) = self.table.sizes()?;
@@ -125,6 +133,33 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let (_, dimension) = self.table.sizes()?;
         Ok([input, &[dimension]].concat())
+    }
+
+    /// Each id has its row.
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        !input.is_empty()
+    }
+
+    /// With a padding id, it makes the lengths of the samples.
+    fn ports(&self) -> Ports {
+        const LENGTHS: Ports =
+            Ports::new(&["input"], &["output", "lengths"]).makes_lengths(&[("output", "lengths")]);
+        if self.table.padding.is_some() { LENGTHS } else { Ports::ONE }
+    }
+
+    fn forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
+        let input = io.take(0)?;
+        self.put_lengths(&input, io)?;
+        let output = self.forward(input)?;
+        io.put(0, output)
+    }
+
+    fn forward_train_ports(&mut self, io: &mut Io<'_, F>) -> Result<EmbeddingCache> {
+        let input = io.take(0)?;
+        self.put_lengths(&input, io)?;
+        let (output, cache) = self.forward_train(input)?;
+        io.put(0, output)?;
+        Ok(cache)
     }
 
     /// Copies a row per id.
@@ -192,8 +227,14 @@ pub struct EmbeddingSpec(TableSpec);
 impl EmbeddingSpec {
     /// Sets the padding id: its row of the table starts at 0 and gets no gradient, so its output is zeros.
     ///
-    /// Shorter sequences are filled up with it; 0 is usual. Keras' `mask_zero=True` also informs later layers; here the
-    /// mask is not propagated, so configure later layers explicitly.
+    /// Shorter sequences are filled up with it at the end; 0 is usual. The layers behind get the lengths of the samples
+    /// ([`Ports`]): padding has no part in the mean over the steps
+    /// ([`PoolSteps`](crate::nn::PoolSteps)), and a layer that would mix it in, such as a
+    /// [`Flatten`](crate::nn::Flatten), is an error unless [`WithoutLengths`](crate::nn::WithoutLengths) stands in front. Keras'
+    /// `mask_zero=True` does the same, and drops the mask without an error.
+    ///
+    /// Where lengths are read, padding in front of other ids is an error. Of ids with several axes, the lengths are those
+    /// of the first: a step is padding if all of its ids are.
     #[must_use]
     pub fn padding(mut self, id: usize) -> Self {
         self.0.padding = Some(id);

@@ -5,7 +5,6 @@
 
 use super::Graph;
 use super::compute::{MAX_READS, expand_back};
-use super::nodes::MAX_PORTS;
 use super::op::{Give, Held, Kept, MAX_INPUTS, Part, Site, TrainOp, lost};
 use super::plan::{Action, Plan, Step};
 use super::program::{MAX_LOADS, Program};
@@ -15,7 +14,7 @@ use crate::kernels::Scalar;
 use crate::nn::check_gradient;
 use crate::nn::erased::other_cache;
 use crate::nn::model::ModelCache;
-use crate::nn::ports::PortGradients;
+use crate::nn::ports::{MAX_PORTS, PortGradients};
 use crate::param::Param;
 use crate::tensor::{Tensor, copy, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};

@@ -1,13 +1,12 @@
 //! The steps of a plan that are no layers: operations, programs, and repeated values.
 
-use super::nodes::MAX_PORTS;
 use super::op::{InferOp, MAX_INPUTS, Site, lost};
 use super::plan::{Action, Step};
 use super::program::MAX_LOADS;
 use super::shape::Shape;
 use crate::error::Result;
 use crate::kernels::Scalar;
-use crate::nn::ports::{Io, Ports};
+use crate::nn::ports::{Io, MAX_PORTS, Ports};
 use crate::tensor::{Tensor, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 

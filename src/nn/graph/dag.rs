@@ -51,7 +51,10 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
     ) -> Result<Self> {
         check_level()?;
         let plan = Arc::new(plan::plan(&source, &ends, true));
-        let port = |name: &str, value: usize| Port::new(name, source.shapes[value].sizes.clone());
+        let port = |name: &str, value: usize| {
+            let has_lengths = source.lengths[value].is_some();
+            Port::new(name, source.shapes[value].sizes.clone()).with_lengths(has_lengths)
+        };
         let inputs = source.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Input(name) => Some(port(name, node.first)),
             _ => None,
@@ -89,6 +92,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                 NodeKind::Op(op) => op.activation(),
                 NodeKind::Elementwise(function) => function.output_activation(input),
                 NodeKind::Input(_) | NodeKind::Param(_) => OutputActivation::Unknown,
+                NodeKind::Lengths => input,
             };
             // What a layer says holds for its first output.
             known.push(own);
@@ -219,6 +223,10 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                 }
                 NodeKind::Elementwise(function) => source.push_function(*function, &inputs()),
                 NodeKind::Op(op) => source.push_op::<F>(op.clone(), &inputs()),
+                NodeKind::Lengths => {
+                    let of = inputs();
+                    source.push_lengths(of[0], of.get(1).copied())
+                }
             };
             pushed.map_err(|error| error.at(self.place(i)))?;
         }
@@ -292,7 +300,7 @@ fn place<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized>(
         NodeKind::Input(_) => format!("the input {label}"),
         NodeKind::Param(_) => format!("the parameter {label}"),
         NodeKind::Layer(k) => layer_place(&layers[*k].0, layers[*k].1.erased_kind()),
-        NodeKind::Elementwise(_) | NodeKind::Op(_) => format!("operation {label}"),
+        NodeKind::Elementwise(_) | NodeKind::Op(_) | NodeKind::Lengths => format!("operation {label}"),
     }
 }
 
@@ -316,6 +324,7 @@ fn labels<F: Scalar, L: ErasedInfer<F> + ?Sized, O: InferOp<F> + ?Sized>(
         NodeKind::Layer(k) => layers[*k].0.clone(),
         NodeKind::Elementwise(function) => numbered(function.kind()),
         NodeKind::Op(op) => numbered(op.kind()),
+        NodeKind::Lengths => numbered(node.lengths_kind()),
     };
     source.nodes.iter().map(label).collect()
 }

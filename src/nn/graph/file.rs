@@ -4,7 +4,7 @@
 //! |---|---|
 //! | layers | name, kind and bytes |
 //! | parameters | name and parameter; constants have an empty name |
-//! | nodes | an input (name, shape of a sample), a parameter or a layer (by number), an operation (kind and bytes); with the values that it reads |
+//! | nodes | an input (name, shape of a sample), a parameter or a layer (by number), an operation (kind and bytes), a value with or without lengths; with the values that it reads |
 //! | outputs | name and value |
 //!
 //! A value is a node's number and which of its outputs it is. A node reads values of nodes before it, so a file cannot
@@ -12,7 +12,7 @@
 
 use super::dag::Dag;
 use super::function::Function;
-use super::nodes::{MAX_NODES, MAX_PORTS, Named, NodeKind, Nodes};
+use super::nodes::{MAX_NODES, Named, NodeKind, Nodes};
 use super::op::{MAX_INPUTS, OpTable};
 use super::ops::OpDecoder;
 use crate::codec::{self, Bytes, Shape};
@@ -21,6 +21,7 @@ use crate::kernels::Scalar;
 use crate::nn::decode_scope::{count_container, encoding_error, in_force, keep_first};
 use crate::nn::decoders::Decoders;
 use crate::nn::erased::ErasedInfer;
+use crate::nn::ports::MAX_PORTS;
 use crate::param::Param;
 use crate::shown::cut;
 use serde::de::Error as _;
@@ -45,6 +46,8 @@ enum Stored<'a> {
         #[serde(borrow)] Bytes<'a>,
         #[serde(deserialize_with = "codec::list::<_, _, MAX_INPUTS>")] Vec<Place>,
     ),
+    /// The value, and its lengths; `None` if it is without any from here on.
+    Lengths(Place, Option<Place>),
 }
 
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Serialize for Dag<F, L, O> {
@@ -79,6 +82,10 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Serialize fo
                 }
                 NodeKind::Op(op) => {
                     Stored::Op(op.kind().into(), Bytes(op.encode().map_err(encoding_error)?.into()), of())
+                }
+                NodeKind::Lengths => {
+                    let mut of = node.inputs.iter().flatten().map(|value| place(*value));
+                    Stored::Lengths(of.next().unwrap_or_default(), of.next())
                 }
             });
         }
@@ -157,6 +164,10 @@ fn add<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized + 'static>(
             let inputs = inputs.into_iter().map(|place| place.map(|place| value(source, place)).transpose());
             let inputs = inputs.collect::<Result<_>>()?;
             source.push_layer::<F>(k as usize, &*layer.1, inputs)?.0
+        }
+        Stored::Lengths(of, lengths) => {
+            let lengths = lengths.map(|place| value(source, place)).transpose()?;
+            source.push_lengths(value(source, of)?, lengths)?
         }
         Stored::Op(kind, Bytes(bytes), inputs) => {
             let inputs = inputs.into_iter().map(|place| value(source, place)).collect::<Result<Vec<_>>>()?;

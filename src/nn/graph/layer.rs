@@ -37,6 +37,12 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized + 'static, O: super::op::OpTable<F> +
             return Err(Error::shape("the input", format!("{:?}", own.shape()), input)
                 .help("A graph takes the shape it was built for: see `Graph::with_input_shapes`."));
         }
+        if output.has_lengths() {
+            let found = "a value with lengths, which it would not pass on";
+            return Err(Error::data("the output of a graph as a layer", "have no padding", found).help(
+                "Reduce the steps in the graph, or give the output as `y.without_lengths()`; then padding counts.",
+            ));
+        }
         Ok(output.shape().to_vec())
     }
 
@@ -212,6 +218,10 @@ impl<F: Scalar> ErasedInfer<F> for InferGraph<F> {
 
     fn erased_output_activation(&self, _: OutputActivation) -> OutputActivation {
         self.known_values(0)
+    }
+
+    fn erased_keeps_steps(&self, _: &[usize]) -> bool {
+        false
     }
 
     fn erased_ports(&self) -> Ports {

@@ -28,12 +28,18 @@ impl<F: Scalar> GraphBuilder<F> {
         spec: S,
         values: [Value<'g, F>; N],
     ) -> [Value<'g, F>; N] {
-        let first = values.first().copied();
-        let layer = first.and_then(|first| self.add_layer(None, spec, first, &[]));
-        values.map(|value| match layer {
-            Some(k) => self.place_layer(k, value, &[], 1)[0],
-            None => Value { builder: self, value: None },
-        })
+        let mut outputs = values;
+        let layer = match values.first() {
+            Some(first) => self.add_layer(None, spec, *first, &[]),
+            None => None,
+        };
+        for output in &mut outputs {
+            *output = match layer {
+                Some(k) => self.place_layer(k, *output, &[], 1)[0],
+                None => Value { builder: self, value: None },
+            };
+        }
+        outputs
     }
 
     /// Builds a layer for this first input, and other inputs by name. Returns its number.
@@ -158,15 +164,20 @@ impl<'g, F: Scalar> Value<'g, F> {
     /// ```
     #[track_caller]
     pub fn layer<S: LayerSpec<F>>(self, spec: S) -> Self {
-        let layer = self.builder.add_layer(None, spec, self, &[]);
-        layer.map_or(Self { value: None, ..self }, |k| self.builder.place_layer(k, self, &[], 1)[0])
+        // A closure would lose the user's line.
+        match self.builder.add_layer(None, spec, self, &[]) {
+            Some(k) => self.builder.place_layer(k, self, &[], 1)[0],
+            None => Self { value: None, ..self },
+        }
     }
 
     /// Applies a layer that has this name, which is in front of those of its parameters: "encoder" in "encoder.weight".
     #[track_caller]
     pub fn layer_named<S: LayerSpec<F>>(self, name: &str, spec: S) -> Self {
-        let layer = self.builder.add_layer(Some(name), spec, self, &[]);
-        layer.map_or(Self { value: None, ..self }, |k| self.builder.place_layer(k, self, &[], 1)[0])
+        match self.builder.add_layer(Some(name), spec, self, &[]) {
+            Some(k) => self.builder.place_layer(k, self, &[], 1)[0],
+            None => Self { value: None, ..self },
+        }
     }
 
     /// Applies a layer with several inputs or outputs ([`Layer::ports`]): this is its first input, the others are given
@@ -185,10 +196,8 @@ impl<'g, F: Scalar> Value<'g, F> {
         if others.iter().any(|(_, value)| value.value.is_none()) {
             return bad;
         }
-        let layer = self.builder.add_layer(None, spec, self, &others);
-        layer.map_or(bad, |k| {
-            let outputs = self.builder.place_layer(k, self, &others, N);
-            std::array::from_fn(|i| outputs[i])
-        })
+        let Some(k) = self.builder.add_layer(None, spec, self, &others) else { return bad };
+        let outputs = self.builder.place_layer(k, self, &others, N);
+        std::array::from_fn(|i| outputs[i])
     }
 }

@@ -6,6 +6,7 @@
 //! ```text
 //! builder.rs              records nodes; errors with the user's line
 //! layers.rs, value.rs     the calls that add layers and operations
+//! lengths.rs              the calls about lengths of sequences
 //! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
 //! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
 //! compute.rs, program.rs  one step: an operation (ops/), a program
@@ -25,6 +26,7 @@ mod infer;
 mod keep;
 mod layer;
 mod layers;
+mod lengths;
 mod model;
 mod nodes;
 mod op;

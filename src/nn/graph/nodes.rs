@@ -1,19 +1,18 @@
 //! The nodes of a graph, as they were written: what computes a value, and from which others.
 
 use super::function::Function;
-use super::op::InferOp;
+use super::op::{InferOp, Steps};
+use super::ops::no_steps;
 use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedInfer;
+use crate::nn::lengths::{Origin, different, origins, unknown};
 use crate::param::Param;
 use std::sync::Arc;
 
 /// The maximum number of nodes.
 pub(super) const MAX_NODES: usize = 1 << 16;
-
-/// The maximum number of inputs or outputs of a layer.
-pub(super) const MAX_PORTS: usize = 16;
 
 /// What computes a node's values.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ pub(super) enum NodeKind<O: ?Sized> {
     Layer(usize),
     Elementwise(Function),
     Op(Arc<O>),
+    /// The value itself, with the lengths that are the second input, or without any.
+    Lengths,
 }
 
 impl<O: ?Sized> Clone for NodeKind<O> {
@@ -36,6 +37,7 @@ impl<O: ?Sized> Clone for NodeKind<O> {
             Self::Layer(k) => Self::Layer(*k),
             Self::Elementwise(function) => Self::Elementwise(*function),
             Self::Op(op) => Self::Op(op.clone()),
+            Self::Lengths => Self::Lengths,
         }
     }
 }
@@ -56,30 +58,40 @@ impl<O: ?Sized> Clone for Node<O> {
     }
 }
 
+impl<O: ?Sized> Node<O> {
+    /// The kind of a node that is a value with or without lengths.
+    pub fn lengths_kind(&self) -> &'static str {
+        if self.inputs.len() > 1 { "with_lengths" } else { "without_lengths" }
+    }
+}
+
 /// The nodes of a graph with the shapes of their values, as they are added one after the other.
 #[derive(Debug)]
 pub(super) struct Nodes<O: ?Sized> {
     pub nodes: Vec<Node<O>>,
     pub shapes: Vec<Shape>,
+    /// For each value, the value that is its lengths.
+    pub lengths: Vec<Option<usize>>,
 }
 
 impl<O: ?Sized> Clone for Nodes<O> {
     fn clone(&self) -> Self {
-        Self { nodes: self.nodes.clone(), shapes: self.shapes.clone() }
+        Self { nodes: self.nodes.clone(), shapes: self.shapes.clone(), lengths: self.lengths.clone() }
     }
 }
 
 impl<O: ?Sized> Nodes<O> {
     pub fn new() -> Self {
-        Self { nodes: Vec::new(), shapes: Vec::new() }
+        Self { nodes: Vec::new(), shapes: Vec::new(), lengths: Vec::new() }
     }
 
-    /// Adds a node, and returns the number of its first value.
-    pub fn push(
+    /// Adds a node, and returns the number of its first value, which has these lengths.
+    fn push(
         &mut self,
         kind: NodeKind<O>,
         inputs: Vec<Option<usize>>,
         shapes: Vec<Shape>,
+        lengths: Option<usize>,
     ) -> Result<usize> {
         if self.nodes.len() >= MAX_NODES || self.shapes.len() + shapes.len() > MAX_NODES {
             return Err(Error::argument(
@@ -92,25 +104,35 @@ impl<O: ?Sized> Nodes<O> {
         let first = self.shapes.len();
         self.nodes.push(Node { kind, inputs, first });
         self.shapes.extend(shapes);
+        self.lengths.resize(self.shapes.len(), None);
+        if let Some(place) = self.lengths.get_mut(first) {
+            *place = lengths;
+        }
         Ok(first)
     }
 
     /// Adds an input with this shape of one sample.
     pub fn push_input(&mut self, name: String, sizes: Vec<usize>) -> Result<usize> {
         let shape = Shape::new(true, sizes).check()?;
-        self.push(NodeKind::Input(name), Vec::new(), vec![shape])
+        self.push(NodeKind::Input(name), Vec::new(), vec![shape], None)
     }
 
     /// Adds a parameter or a constant of this shape.
     pub fn push_param(&mut self, k: usize, sizes: &[usize]) -> Result<usize> {
         let shape = Shape::new(false, sizes).check()?;
-        self.push(NodeKind::Param(k), Vec::new(), vec![shape])
+        self.push(NodeKind::Param(k), Vec::new(), vec![shape], None)
     }
 
     /// Adds an elementwise function.
     pub fn push_function(&mut self, function: Function, inputs: &[usize]) -> Result<usize> {
-        let shape = function.shape(&self.shapes_of(inputs))?;
-        self.push(NodeKind::Elementwise(function), inputs.iter().copied().map(Some).collect(), vec![shape])
+        let shapes = self.shapes_of(inputs);
+        let shape = function.shape(&shapes)?;
+        let is_kept = |i: usize| {
+            shapes[i].sizes.len() == shape.sizes.len() && shapes[i].sizes.first() == shape.sizes.first()
+        };
+        let lengths = self.lengths_by(inputs, |i| Steps::kept_if(is_kept(i)))?;
+        let inputs = inputs.iter().copied().map(Some).collect();
+        self.push(NodeKind::Elementwise(function), inputs, vec![shape], lengths)
     }
 
     /// Adds an operation.
@@ -118,8 +140,44 @@ impl<O: ?Sized> Nodes<O> {
     where
         O: InferOp<F>,
     {
-        let shape = op.shape(&self.shapes_of(inputs))?;
-        self.push(NodeKind::Op(op), inputs.iter().copied().map(Some).collect(), vec![shape])
+        let shapes = self.shapes_of(inputs);
+        let shape = op.shape(&shapes)?;
+        let lengths = self.lengths_by(inputs, |i| op.steps(&shapes, &shape, i))?;
+        self.push(NodeKind::Op(op), inputs.iter().copied().map(Some).collect(), vec![shape], lengths)
+    }
+
+    /// Adds a value with these lengths, or without any.
+    pub fn push_lengths(&mut self, value: usize, lengths: Option<usize>) -> Result<usize> {
+        let shape = self.shapes[value].clone();
+        if let Some(lengths) = lengths {
+            let lengths = &self.shapes[lengths];
+            if !shape.batched || shape.sizes.is_empty() || !lengths.batched || !lengths.sizes.is_empty() {
+                return Err(no_steps(&shape, lengths));
+            }
+        }
+        let inputs = [Some(value), lengths].into_iter().take(1 + usize::from(lengths.is_some()));
+        self.push(NodeKind::Lengths, inputs.collect(), vec![shape], lengths)
+    }
+
+    /// Returns the lengths of what is computed from these values, by what becomes of the steps of each.
+    fn lengths_by(&self, inputs: &[usize], steps: impl Fn(usize) -> Steps) -> Result<Option<usize>> {
+        let mut found = None;
+        for (i, &value) in inputs.iter().enumerate() {
+            let Some(lengths) = self.lengths[value] else { continue };
+            match steps(i) {
+                Steps::Mixed => return Err(unknown("the value")),
+                Steps::Read => {}
+                Steps::Kept if found.is_some_and(|found| found != lengths) => return Err(different()),
+                Steps::Kept => found = Some(lengths),
+            }
+        }
+        // A value without lengths may have more real steps than those that it is joined with.
+        let has_none = |(i, &value): (usize, &usize)| {
+            let shape = &self.shapes[value];
+            let is_joined = shape.batched && shape.sizes.first().is_some_and(|&steps| steps > 1);
+            self.lengths[value].is_none() && is_joined && steps(i) == Steps::Kept
+        };
+        if found.is_some() && inputs.iter().enumerate().any(has_none) { Err(different()) } else { Ok(found) }
     }
 
     /// Adds a layer, and returns the number of its first value and of its outputs.
@@ -127,14 +185,17 @@ impl<O: ?Sized> Nodes<O> {
         &mut self,
         k: usize,
         layer: &(impl ErasedInfer<F> + ?Sized),
-        inputs: Vec<Option<usize>>,
+        mut inputs: Vec<Option<usize>>,
     ) -> Result<(usize, usize)> {
         let ports = layer.erased_ports();
         ports.check(&inputs)?;
-        let count = inputs.len().max(ports.outputs().len());
-        if count > MAX_PORTS || ports.outputs().is_empty() {
-            return Err(Error::argument("the number of ports", format!("from 1 to {MAX_PORTS}"), count)
-                .help("`Layer::ports` names the inputs and outputs of the layer."));
+        ports.check_count()?;
+        let lengths_of: Vec<_> =
+            inputs.iter().map(|value| value.and_then(|value| self.lengths[value])).collect();
+        for (i, lengths) in lengths_of.iter().enumerate().filter(|(_, lengths)| lengths.is_some()) {
+            if let Some(port) = ports.port_of_lengths(i).filter(|&port| inputs[port].is_none()) {
+                inputs[port] = *lengths;
+            }
         }
         let mut shapes = Vec::with_capacity(inputs.len());
         for (input, (name, _)) in inputs.iter().zip(ports.inputs()) {
@@ -153,10 +214,18 @@ impl<O: ?Sized> Nodes<O> {
             return Err(Error::data("the number of output shapes", expected, made.len())
                 .help("`Layer::output_shapes` returns the shape of each output that `ports` names."));
         }
+        let origins = origins(layer, &shapes, |i| lengths_of[i])?;
         let made = made.into_iter().map(|sizes| Shape::new(true, sizes).check());
         let made = made.collect::<Result<Vec<_>>>()?;
-        let outputs = made.len();
-        Ok((self.push(NodeKind::Layer(k), inputs, made)?, outputs))
+        let first = self.push(NodeKind::Layer(k), inputs, made, None)?;
+        for (output, origin) in origins.iter().enumerate() {
+            self.lengths[first + output] = match *origin {
+                Origin::None => None,
+                Origin::Input(i) => lengths_of[i],
+                Origin::Output(k) => Some(first + k),
+            };
+        }
+        Ok((first, origins.len()))
     }
 
     fn shapes_of(&self, values: &[usize]) -> Vec<&Shape> {

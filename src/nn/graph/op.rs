@@ -50,6 +50,10 @@ impl Needs {
         Self { inputs: 1 << i, output: false }
     }
 
+    pub const fn and(self, other: Self) -> Self {
+        Self { inputs: self.inputs | other.inputs, output: self.output || other.output }
+    }
+
     pub const fn has_input(self, i: usize) -> bool {
         self.inputs >> i & 1 == 1
     }
@@ -160,6 +164,23 @@ impl<F: Scalar> Give<'_, F> {
     }
 }
 
+/// What becomes of the steps of an input with lengths: its axis after the batch axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// They are mixed with each other, or moved.
+    Mixed,
+    /// Each step of the output is computed from this step alone.
+    Kept,
+    /// They are mixed, but the operation reads the lengths and leaves padding out.
+    Read,
+}
+
+impl Steps {
+    pub fn kept_if(kept: bool) -> Self {
+        if kept { Self::Kept } else { Self::Mixed }
+    }
+}
+
 /// An operation on values of a graph.
 ///
 /// Its fields are what the user wrote, as a file stores them: nothing that follows from shapes, which would have to be
@@ -176,6 +197,12 @@ pub(crate) trait Op<F: Scalar>:
 
     /// Returns the shape of the output.
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape>;
+
+    /// Returns what becomes of the steps of an input with lengths. `output` is what [`shape`](Op::shape) returned.
+    fn steps(&self, inputs: &[&Shape], output: &Shape, input: usize) -> Steps {
+        let _ = (inputs, output, input);
+        Steps::Mixed
+    }
 
     /// Computes the output, which has arbitrary numbers before.
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
@@ -214,6 +241,8 @@ pub(crate) trait InferOp<F: Scalar>: Debug + Send + Sync {
     fn kind(&self) -> &'static str;
     /// [`Op::shape`], after the check of the number of inputs.
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape>;
+    /// [`Op::steps`].
+    fn steps(&self, inputs: &[&Shape], output: &Shape, input: usize) -> Steps;
     /// [`Op::forward`].
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
     /// [`Op::IN_PLACE`].
@@ -248,6 +277,10 @@ impl<F: Scalar, O: Op<F>> InferOp<F> for O {
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         check_count(&O::INPUTS, inputs.len())?;
         Op::shape(self, inputs)?.check()
+    }
+
+    fn steps(&self, inputs: &[&Shape], output: &Shape, input: usize) -> Steps {
+        Op::steps(self, inputs, output, input)
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

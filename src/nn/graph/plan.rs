@@ -116,6 +116,11 @@ pub(super) fn plan<O: ?Sized>(source: &Nodes<O>, ends: &[(String, usize)], fuse:
             }
             NodeKind::Layer(k) => planner.step(Action::Layer(*k), i),
             NodeKind::Op(op) => planner.step(Action::Op(op.clone()), i),
+            // The value itself.
+            NodeKind::Lengths => {
+                let of = node.inputs.first().copied().flatten();
+                planner.slot_of[node.first] = of.map_or(usize::MAX, |value| planner.slot_of[value]);
+            }
             NodeKind::Elementwise(_) if roots[i] == Some(i) => planner.program(i, &members[i]),
             NodeKind::Elementwise(_) => {}
         }

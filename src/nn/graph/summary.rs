@@ -55,6 +55,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                 }
                 NodeKind::Elementwise(function) => function.kind(),
                 NodeKind::Op(op) => op.kind(),
+                NodeKind::Lengths => node.lengths_kind(),
             };
             let count = count.map(grouped).unwrap_or_default();
             rows.push([

@@ -3,7 +3,6 @@
 use super::Graph;
 use super::compute::{call_ports, compute, may_be_in_place};
 use super::keep::Keep;
-use super::nodes::MAX_PORTS;
 use super::op::{Part, TrainOp, lost};
 use super::plan::{Action, Step};
 use crate::error::Result;
@@ -11,6 +10,7 @@ use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, Mode};
 use crate::nn::model::ModelCache;
 use crate::nn::output_activation::WithoutActivation;
+use crate::nn::ports::MAX_PORTS;
 use crate::tensor::{Tensor, copy, recycle, slice, standard};
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ impl<F: Scalar> Graph<F> {
             *output = Some(if again { value.as_ref().map(copy) } else { value.take() }.ok_or_else(lost)?);
         }
         run.is_full = true;
-        Ok(ModelCache { slots, ran: 1, rows })
+        Ok(ModelCache { slots, ran: 1, rows, lengths: (false, false) })
     }
 
     /// Returns an input for something that takes it: itself if nobody else reads it, otherwise a copy.

@@ -224,7 +224,11 @@ impl<'g, F: Scalar> Value<'g, F> {
 
     #[track_caller]
     fn reduce<const R: u8>(self, axis: isize, keepdim: bool) -> Self {
-        self.builder.op(Reduce::<R> { axis: axis as i64, keepdim }, &[self])
+        let op = Reduce::<R> { axis: axis as i64, keepdim };
+        match self.lengths().filter(|_| self.is_steps(axis)) {
+            Some(lengths) => self.builder.op(op, &[self, lengths]),
+            None => self.builder.op(op, &[self]),
+        }
     }
 
     /// `e^x / Σ e^x` along the last axis. A loss that includes a softmax ([`CrossEntropy`](crate::losses::CrossEntropy))

@@ -88,6 +88,10 @@ impl<F: Scalar> Layer<F> for LayerNorm<F> {
         Ok(input.to_vec())
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        input.len() > self.weight.shape().len()
+    }
+
     /// Works in place.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         let cut = self.cut(input.shape().get(1..).unwrap_or_default())?;

@@ -83,6 +83,10 @@ impl<F: Scalar> Layer<F> for GaussianNoise {
         Ok(input.to_vec())
     }
 
+    fn keeps_steps(&self, input: &[usize]) -> bool {
+        !input.is_empty()
+    }
+
     /// Returns the input unchanged, in its memory order.
     fn forward(&self, input: Tensor<F>) -> Result<Tensor<F>> {
         Ok(input)

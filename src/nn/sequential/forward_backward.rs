@@ -4,6 +4,8 @@ use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::{ErasedLayer, Mode, other_cache};
+use crate::nn::lengths::call_back;
+use crate::nn::ports::{Io, Ports};
 use crate::nn::{
     Layer, ModelCache, OutputActivation, Part, WithoutActivation, chain, check_batch, check_gradient, names,
 };
@@ -21,22 +23,46 @@ impl<F: Scalar> Sequential<F> {
         input: Tensor<F>,
         to_logits: bool,
     ) -> Result<(Tensor<F>, ModelCache)> {
+        self.run_with(mode, input, (&mut None, false), to_logits)
+    }
+
+    /// [`run_in`](Self::run_in) for an input that may have lengths. They become those of the output, if these are wanted.
+    fn run_with(
+        &mut self,
+        mode: Mode,
+        input: Tensor<F>,
+        (lengths, wanted): (&mut Option<Tensor<F>>, bool),
+        to_logits: bool,
+    ) -> Result<(Tensor<F>, ModelCache)> {
         check_batch(&input, self.input_shape())?;
         let rows = input.len_of(Axis(0));
         let (mut x, count) = (input, self.chain.layers.len());
+        let given = lengths.is_some();
+        self.chain.lengths.ways(given)?;
         let mut slots = std::mem::take(&mut self.spare);
         slots.resize_with(count, || None);
         for (i, slot) in slots.iter_mut().enumerate() {
             let without = self.chain.without_activation_of(i, to_logits);
+            let way = self.chain.lengths.ways(given)?[i];
             let layer = &mut self.chain.layers[i];
             x = match without {
-                WithoutActivation::Nothing => return Ok((x, ModelCache { slots, ran: i, rows })),
+                WithoutActivation::Nothing => {
+                    return Ok((x, ModelCache { slots, ran: i, rows, lengths: (given, wanted) }));
+                }
                 WithoutActivation::Rest => layer.erased_forward_logits_in(mode, x, slot),
-                WithoutActivation::Unsaid => layer.erased_forward_in(mode, x, slot),
+                WithoutActivation::Unsaid if way.is_plain(wanted) => {
+                    way.pass(lengths);
+                    layer.erased_forward_in(mode, x, slot)
+                }
+                WithoutActivation::Unsaid => {
+                    let (ports, flags) = (layer.erased_ports(), (wanted, mode == Mode::Train));
+                    let call = |io: &mut Io<'_, F>| layer.erased_forward_train_ports(io, slot);
+                    way.call(ports, x, lengths, flags, call).map(|(y, ())| y)
+                }
             }
             .map_err(|error| error.at(self.chain.place(i)))?;
         }
-        Ok((x, ModelCache { slots, ran: count, rows }))
+        Ok((x, ModelCache { slots, ran: count, rows, lengths: (given, wanted) }))
     }
 
     /// Runs backward from the last layer that ran down to `first`, and returns the gradient of its input if wanted.
@@ -55,12 +81,18 @@ impl<F: Scalar> Sequential<F> {
         if grad.shape().split_first() != Some((&cache.rows, self.output_shape())) {
             check_gradient(&grad, &[&[cache.rows], self.output_shape()].concat())?;
         }
+        let (given, wanted) = cache.lengths;
         for i in (first..cache.ran).rev() {
+            let way = self.chain.lengths.ways(given)?[i];
             let (layer, slot) = (&mut self.chain.layers[i], &mut cache.slots[i]);
-            let result = if i == first && !want_input {
-                layer.erased_backward_params(slot, grad).map(|()| None)
-            } else {
+            let want = i > first || want_input;
+            let result = if !way.is_plain(wanted) {
+                let ports = layer.erased_ports();
+                call_back(ports, grad, want, |ports| layer.erased_backward_ports(slot, ports))
+            } else if want {
                 layer.erased_backward(slot, grad).map(Some)
+            } else {
+                layer.erased_backward_params(slot, grad).map(|()| None)
             };
             match result.map_err(|error| error.at(self.chain.place(i)))? {
                 Some(back) => grad = back,
@@ -103,6 +135,31 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// Each layer gets the output of the one before; the first gets the input itself, which it copies only if it must.
     fn forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
         self.chain.run(input, false)
+    }
+
+    fn keeps_steps(&self, _: &[usize]) -> bool {
+        self.chain.lengths.keeps_steps()
+    }
+
+    /// One input and one output; and the lengths of sequences that a layer reads or makes.
+    fn ports(&self) -> Ports {
+        self.chain.lengths.ports()
+    }
+
+    fn forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
+        self.chain.run_ports(io)
+    }
+
+    fn forward_train_ports(&mut self, io: &mut Io<'_, F>) -> Result<ModelCache> {
+        let mode = if io.is_training() { Mode::Train } else { Mode::Eval };
+        let (input, mut lengths, wanted) = (io.take(0)?, io.take_if(1), io.wants(1));
+        let (output, cache) = self.run_with(mode, input, (&mut lengths, wanted), false)?;
+        io.put(0, output)?;
+        match lengths {
+            Some(lengths) if wanted => io.put(1, lengths)?,
+            _ => {}
+        }
+        Ok(cache)
     }
 
     fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, ModelCache)> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::{Tensor, recycle, reshape, slice, slice_mut};
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
@@ -64,6 +64,11 @@ impl<F: Scalar> Op<F> for Permute {
         Ok(Shape::new(of.batched, sizes))
     }
 
+    fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
+        let lead = inputs[0].lead();
+        Steps::kept_if(lead < self.axes.len() && self.order(lead) == lead)
+    }
+
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         permuted(inputs[0], site.inputs[0].whole(site.batch), |i| self.order(i), out);
         Ok(())
@@ -108,6 +113,10 @@ impl<F: Scalar> Op<F> for Transpose {
         };
         std::mem::swap(rows, columns);
         Ok(Shape::new(inputs[0].batched, sizes))
+    }
+
+    fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
+        Steps::kept_if(inputs[0].sizes.len() > 2)
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
@@ -165,6 +174,11 @@ impl<F: Scalar> Op<F> for Reshape {
             )
         })?;
         Ok(Shape::new(of.batched, sizes))
+    }
+
+    /// Numbers are in row-major order, so an equal first size keeps what belongs to each step.
+    fn steps(&self, inputs: &[&Shape], output: &Shape, _: usize) -> Steps {
+        Steps::kept_if(!output.sizes.is_empty() && inputs[0].sizes.first() == output.sizes.first())
     }
 
     fn forward(&self, _: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, MAX_INPUTS, Op, Site};
+use crate::nn::graph::op::{Give, Kept, MAX_INPUTS, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,10 @@ impl<F: Scalar> Op<F> for Concat {
             sizes[axis] = sizes[axis].saturating_add(other.sizes[axis]);
         }
         Ok(Shape::new(first.batched, sizes))
+    }
+
+    fn steps(&self, _: &[&Shape], output: &Shape, _: usize) -> Steps {
+        Steps::kept_if(output.axis(self.axis as isize).is_ok_and(|axis| axis > 0))
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::{Tensor, reshape};
 use ndarray::IxDyn;
@@ -46,6 +46,10 @@ impl<F: Scalar> Op<F> for Gather {
         let mut sizes = ids.sizes.clone();
         sizes.push(columns);
         Ok(Shape::new(ids.batched, sizes))
+    }
+
+    fn steps(&self, inputs: &[&Shape], _: &Shape, input: usize) -> Steps {
+        Steps::kept_if(input == 1 && !inputs[1].sizes.is_empty())
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

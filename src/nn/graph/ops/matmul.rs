@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -88,6 +88,11 @@ impl<F: Scalar> Op<F> for MatMul {
             *last = m;
         }
         Ok(Shape::new(a.batched, sizes))
+    }
+
+    /// A product is row by row, and pair by pair where both have axes in front.
+    fn steps(&self, inputs: &[&Shape], _: &Shape, input: usize) -> Steps {
+        Steps::kept_if(inputs[input].sizes.len() > input + 1)
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

@@ -7,6 +7,7 @@ mod matmul;
 mod reduce;
 mod slice;
 mod softmax;
+mod step_mask;
 
 pub(super) use axes::{Permute, Reshape, Transpose};
 pub(super) use concat::Concat;
@@ -15,6 +16,7 @@ pub(super) use matmul::MatMul;
 pub(super) use reduce::{MAX, MEAN, Reduce, SUM};
 pub(super) use slice::{Part, Slice};
 pub(super) use softmax::Softmax;
+pub(super) use step_mask::{StepMask, no_steps};
 
 use super::op::{Op, OpTable, decode};
 use crate::error::Result;
@@ -29,7 +31,7 @@ type Decode<T> = fn(&[u8]) -> Result<Arc<T>>;
 
 /// Decodes an operation of this crate.
 pub(crate) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str, bytes: &[u8]) -> Option<Result<Arc<T>>> {
-    let decoders: [(&str, Decode<T>); 11] = [
+    let decoders: [(&str, Decode<T>); 12] = [
         (<MatMul as Op<F>>::KIND, decode::<F, T, MatMul>),
         (<Permute as Op<F>>::KIND, decode::<F, T, Permute>),
         (<Transpose as Op<F>>::KIND, decode::<F, T, Transpose>),
@@ -41,6 +43,7 @@ pub(crate) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str, bytes: &[u8
         (<Reduce<MEAN> as Op<F>>::KIND, decode::<F, T, Reduce<MEAN>>),
         (<Reduce<MAX> as Op<F>>::KIND, decode::<F, T, Reduce<MAX>>),
         (<Softmax as Op<F>>::KIND, decode::<F, T, Softmax>),
+        (<StepMask as Op<F>>::KIND, decode::<F, T, StepMask>),
     ];
     decoders.iter().find(|(known, _)| *known == kind).map(|(_, decode)| decode(bytes))
 }

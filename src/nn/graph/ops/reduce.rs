@@ -1,11 +1,13 @@
-//! One number for all numbers along an axis.
+//! One number for all numbers along an axis. Along the steps of a value with lengths, padding is left out.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
+use crate::nn::reduction::{Extent, Reduction};
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// The sum of the numbers along the axis.
 pub(in crate::nn::graph) const SUM: u8 = 0;
@@ -15,6 +17,8 @@ pub(in crate::nn::graph) const MEAN: u8 = 1;
 pub(in crate::nn::graph) const MAX: u8 = 2;
 
 /// A reduction: `R` is one of the constants above. Each is a kind of its own in files.
+///
+/// A second input is the lengths of the samples, for a reduction over the steps. Without any real step the result is 0.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::nn::graph) struct Reduce<const R: u8> {
     pub axis: i64,
@@ -23,28 +27,33 @@ pub(in crate::nn::graph) struct Reduce<const R: u8> {
 }
 
 impl<const R: u8> Reduce<R> {
-    /// Returns the numbers along the axis, and behind it.
-    fn block(&self, site: Site<'_>) -> Result<(usize, usize)> {
+    fn extent<'a, F>(&self, site: Site<'_>, lengths: Option<&'a [F]>) -> Result<Extent<'a, F>> {
         let of = &site.inputs[0];
         let (_, n, inner) = of.split(of.axis(self.axis as isize)?, site.batch);
-        Ok((n, inner))
+        Ok(Extent { n, inner, lengths })
     }
 
-    fn factor<F: Scalar>(&self, n: usize) -> F {
-        if R == MEAN { F::of(1.0 / n as f64) } else { F::one() }
-    }
-}
-
-/// Returns whether `x` takes the place of the largest number so far; NaN is the largest of all.
-fn is_larger<F: Scalar>(x: F, largest: F) -> bool {
-    x > largest || x.is_nan() && !largest.is_nan()
+    /// What is computed.
+    const REDUCTION: Reduction = match R {
+        MEAN => Reduction::Mean,
+        MAX => Reduction::Max,
+        _ => Reduction::Sum,
+    };
 }
 
 impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
     const KIND: &'static str = ["sum", "mean", "max"][R as usize];
+    const INPUTS: RangeInclusive<usize> = 1..=2;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         let axis = inputs[0].axis(self.axis as isize)?;
+        if let Some(lengths) = inputs.get(1)
+            && (axis > 0 || !inputs[0].batched || !lengths.batched || !lengths.sizes.is_empty())
+        {
+            let found = format!("those of {lengths} along axis {} of {}", self.axis, inputs[0]);
+            return Err(Error::data("lengths", "be [batch], along the axis after the batch axis", found)
+                .help("They say how many steps of each sample are real."));
+        }
         let mut sizes = inputs[0].sizes.clone();
         if self.keepdim {
             sizes[axis] = 1;
@@ -54,34 +63,21 @@ impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
         Ok(Shape::new(inputs[0].batched, sizes))
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let (n, inner) = self.block(site)?;
-        let blocks = inputs[0].chunks_exact(n * inner).zip(out.chunks_exact_mut(inner));
-        match R {
-            MAX => blocks.for_each(|(block, out)| {
-                let (first, rest) = block.split_at(inner);
-                out.copy_from_slice(first);
-                for row in rest.chunks_exact(inner) {
-                    out.iter_mut().zip(row).for_each(|(out, &x)| {
-                        *out = if is_larger(x, *out) { x } else { *out };
-                    });
-                }
-            }),
-            _ if inner == 1 => {
-                blocks.for_each(|(block, out)| out[0] = F::sum_in_lanes(block) * self.factor(n));
-            }
-            _ => blocks.for_each(|(block, out)| {
-                F::sum_columns(block, F::zero(), out);
-                if R == MEAN {
-                    F::scale(out, self.factor(n));
-                }
-            }),
+    fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
+        match inputs[0].axis(self.axis as isize) {
+            Ok(0) if inputs.len() == 2 => Steps::Read,
+            axis => Steps::kept_if(axis.is_ok_and(|axis| axis > 0)),
         }
-        Ok(())
+    }
+
+    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let extent = self.extent(site, inputs.get(1).copied())?;
+        Self::REDUCTION.forward(inputs[0], extent, out)
     }
 
     fn needs(&self, _: usize) -> Needs {
-        if R == MAX { Needs::input(0) } else { Needs::NOTHING }
+        let lengths = Needs::input(1);
+        if R == MAX { lengths.and(Needs::input(0)) } else { lengths }
     }
 
     fn backward(
@@ -91,31 +87,11 @@ impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
         grad: Tensor<F>,
         give: &mut Give<'_, F>,
     ) -> Result<()> {
-        let ((n, inner), mut back) = (self.block(site)?, site.gradient(0));
-        let blocks = slice_mut(&mut back).chunks_exact_mut(n * inner).zip(slice(&grad).chunks_exact(inner));
-        if R == MAX {
-            let x = kept.input(0)?.chunks_exact(n * inner);
-            blocks.zip(x).for_each(|((back, grad), x)| {
-                back.fill(F::zero());
-                for (column, &grad) in grad.iter().enumerate() {
-                    let mut largest = column;
-                    for at in (column..n * inner).step_by(inner) {
-                        largest = if is_larger(x[at], x[largest]) { at } else { largest };
-                    }
-                    back[largest] = grad;
-                }
-            });
-        } else {
-            let factor: F = self.factor(n);
-            blocks.for_each(|(back, grad)| {
-                for row in back.chunks_exact_mut(inner) {
-                    row.copy_from_slice(grad);
-                }
-                if R == MEAN {
-                    F::scale(back, factor);
-                }
-            });
-        }
+        let mut back = site.gradient(0);
+        let lengths = if site.inputs.len() == 2 { Some(kept.input(1)?) } else { None };
+        let extent = self.extent(site, lengths)?;
+        let x = if R == MAX { kept.input(0)? } else { &[] };
+        Self::REDUCTION.backward(x, slice(&grad), extent, slice_mut(&mut back))?;
         recycle(grad);
         give.whole(0, back);
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,10 @@ impl<F: Scalar> Op<F> for Slice {
             sizes[axis] = count;
         }
         Ok(Shape::new(inputs[0].batched, sizes))
+    }
+
+    fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
+        Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site};
+use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
 use crate::nn::output_activation::OutputActivation;
 use crate::tensor::{Tensor, slice_mut};
@@ -26,6 +26,10 @@ impl<F: Scalar> Op<F> for Softmax {
                 .help("Softmax is over the last axis."));
         }
         Ok(inputs[0].clone())
+    }
+
+    fn steps(&self, _: &[&Shape], output: &Shape, _: usize) -> Steps {
+        Steps::kept_if(output.sizes.len() > 1)
     }
 
     fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

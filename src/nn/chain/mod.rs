@@ -7,25 +7,28 @@
 //! models that are built and for those that are loaded). Errors of a layer carry its position, "layer 2 (dense)",
 //! counted from 0 as in the names of parameters.
 
-use super::decode_scope::{count_container, encode_layer, encoding_error};
-use super::decoders::Decoders;
+mod file;
+mod layer;
+mod lengths;
+
+pub(crate) use file::Stored;
+
 use super::erased::ErasedInfer;
+use super::lengths::Way;
 use super::model::{Infer, Port, sealed};
 use super::names;
 use super::output_activation::{OutputActivation, WithoutActivation};
-use super::parts::{AnyLayer, Part};
-use super::ports::{Io, Ports};
+use super::parts::Part;
+use super::ports::Io;
 use super::shape_checks::{check_batch_shape, check_input, check_sizes};
 use super::summary;
-use crate::codec::{self, Bytes, Shape};
+use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;
 use crate::param::Param;
 use crate::tensor::{CowTensor, Tensor, copy, owned, slice, standard};
-use serde::de::{Error as _, SeqAccess};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
+use lengths::{Lengths, place};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -40,6 +43,8 @@ pub(crate) struct Chain<F: Scalar, L: ErasedInfer<F> + ?Sized> {
     pub layers: Vec<Box<L>>,
     /// The row length of each layer's output: the last size of its shape.
     columns: Vec<Option<usize>>,
+    /// What becomes of the lengths of sequences.
+    pub lengths: Lengths,
     element: PhantomData<F>,
 }
 
@@ -56,11 +61,14 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         check_input(&input)?;
         let output = Port::new("output", input.clone());
         let input = Port::new("input", input);
-        let mut chain = Self { input, output, layers, columns: Vec::new(), element: PhantomData };
+        let (columns, lengths) = (Vec::new(), Lengths::default());
+        let mut chain = Self { input, output, layers, columns, lengths, element: PhantomData };
         let mut shapes = chain.shapes()?;
+        let inputs = std::iter::once(chain.input.shape()).chain(shapes.iter().map(Vec::as_slice));
+        chain.lengths = Lengths::of(&chain.layers, &inputs.collect::<Vec<_>>())?;
         chain.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
         if let Some(last) = shapes.pop() {
-            chain.output = Port::new("output", last);
+            chain.output = Port::new("output", last).with_lengths(chain.lengths.are_made());
         }
         Ok(chain)
     }
@@ -70,16 +78,15 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         let shapes = self.shapes()?;
         let middle = at.checked_sub(1).map_or(self.input.shape(), |last| &shapes[last]).to_vec();
         check_input(&middle)?;
-        let rest = Self::new(middle.clone(), self.layers.split_off(at))?;
-        self.output = Port::new("output", middle);
-        self.columns.truncate(at);
+        let rest = Self::new(middle, self.layers.split_off(at))?;
+        *self = Self::new(self.input.shape().to_vec(), std::mem::take(&mut self.layers))?;
         Ok(rest)
     }
 
     /// Returns the same chain of other layers, which are copies of these.
     pub fn with_layers(&self, layers: Vec<Box<L>>) -> Self {
         let (input, output, columns) = (self.input.clone(), self.output.clone(), self.columns.clone());
-        Self { input, output, layers, columns, element: PhantomData }
+        Self { input, output, layers, columns, lengths: self.lengths.clone(), element: PhantomData }
     }
 
     /// Returns the shape of one output of each layer.
@@ -101,11 +108,15 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         place(i, self.layers[i].erased_kind())
     }
 
-    /// Returns what remains of layer `i` in a pass to the logits: of all layers but the last, the whole layer.
+    /// Returns what remains of layer `i` in a pass to the logits: of all layers but the last, the whole layer. So it is
+    /// of a layer that is called by its ports.
     pub fn without_activation_of(&self, i: usize, to_logits: bool) -> WithoutActivation {
         match self.layers.get(i) {
             Some(last)
-                if to_logits && i + 1 == self.layers.len() && last.erased_activation().can_be_fused() =>
+                if to_logits
+                    && i + 1 == self.layers.len()
+                    && !self.lengths.ends_in_ports()
+                    && last.erased_activation().can_be_fused() =>
             {
                 last.erased_without_activation()
             }
@@ -116,17 +127,29 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
     /// Runs inference, with or without the final activation. Each layer gets the output of the one before; the first gets
     /// the input itself, which it copies only if it must.
     pub fn run<'a>(&self, input: CowTensor<'a, F>, to_logits: bool) -> Result<CowTensor<'a, F>> {
+        self.run_with(input, None, false, to_logits).map(|(output, _)| output)
+    }
+
+    /// [`run`](Self::run) for an input that may have lengths. Returns those of the output, if they are wanted and it has
+    /// some.
+    pub fn run_with<'a>(
+        &self,
+        input: CowTensor<'a, F>,
+        mut lengths: Option<Tensor<F>>,
+        wanted: bool,
+        to_logits: bool,
+    ) -> Result<(CowTensor<'a, F>, Option<Tensor<F>>)> {
         check_batch_shape(input.shape(), self.input.shape())?;
-        let mut x = input;
-        for (i, layer) in self.layers.iter().enumerate() {
+        let (mut x, ways) = (input, self.lengths.ways(lengths.is_some())?);
+        for (i, (layer, way)) in self.layers.iter().zip(ways).enumerate() {
             x = match self.without_activation_of(i, to_logits) {
-                WithoutActivation::Nothing => return Ok(x),
+                WithoutActivation::Nothing => return Ok((x, lengths)),
                 WithoutActivation::Rest => layer.erased_forward_logits(owned(x)).map(CowTensor::from),
-                WithoutActivation::Unsaid => layer.erased_forward_cow(x),
+                WithoutActivation::Unsaid => run_layer(&**layer, *way, x, &mut lengths, wanted),
             }
             .map_err(|error| error.at(self.place(i)))?;
         }
-        Ok(x)
+        Ok((x, lengths))
     }
 
     /// Finds the first non-finite item in the order of computation: the input, a parameter, or a layer's output.
@@ -138,12 +161,14 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         if !F::all_finite(slice(&x)) {
             return Ok(Some("the input".to_owned()));
         }
-        for (i, layer) in self.layers.iter().enumerate() {
+        let mut lengths = None;
+        for (i, (layer, way)) in self.layers.iter().zip(self.lengths.ways(false)?).enumerate() {
             let bad = self.non_finite_parameter_of(i);
             if bad.is_some() {
                 return Ok(bad);
             }
-            let y = layer.erased_forward_cow(copy(&x).into()).map_err(|error| error.at(self.place(i)))?;
+            let y = run_layer(&**layer, *way, copy(&x).into(), &mut lengths, false);
+            let y = y.map_err(|error| error.at(self.place(i)))?;
             x = standard(owned(y));
             if !F::all_finite(slice(&x)) {
                 return Ok(Some(format!("the output of {}", self.place(i))));
@@ -297,78 +322,27 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized + 'static> Infer<F> for Chain<F, L> {
     }
 }
 
-/// A chain inside of a chain that only infers.
-impl<F: Scalar> AnyLayer<F> for InferChain<F> {
-    fn erased_kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        self.output_shape_for(input)
-    }
-
-    fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>)) {
-        self.visit_params(visit);
-    }
-
-    fn erased_parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
-        self.parts()
-    }
-}
-
-impl<F: Scalar> ErasedInfer<F> for InferChain<F> {
-    fn erased_forward_cow<'a>(&self, input: CowTensor<'a, F>) -> Result<CowTensor<'a, F>> {
-        self.run(input, false)
-    }
-
-    fn erased_activation(&self) -> OutputActivation {
-        self.activation()
-    }
-
-    fn erased_without_activation(&self) -> WithoutActivation {
-        self.without_activation()
-    }
-
-    fn erased_forward_logits(&self, input: Tensor<F>) -> Result<Tensor<F>> {
-        self.run(input.into(), true).map(owned)
-    }
-
-    fn erased_output_activation(&self, input: OutputActivation) -> OutputActivation {
-        self.output_activation(input)
-    }
-
-    fn erased_ports(&self) -> Ports {
-        Ports::ONE
-    }
-
-    fn erased_output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
-        Ports::ONE.check(inputs)?;
-        inputs.iter().flatten().map(|input| self.output_shape_for(input)).collect()
-    }
-
-    fn erased_forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
-        let output = self.run(io.take(0)?.into(), false).map(owned)?;
-        io.put(0, output)
-    }
-
-    fn erased_encode(&self) -> Result<Vec<u8>> {
-        encode_layer(self)
-    }
-
-    fn erased_any(&self) -> &dyn AnyLayer<F> {
-        self
-    }
-}
-
 /// The error of a call with another number of tensors than one for the input and one for the output.
 pub(in crate::nn) fn not_one() -> Error {
     Error::custom("a `Sequential` must get one input and one output, got others")
         .help("Give a tensor for each of the model's `inputs`, and a place for each of its `outputs`.")
 }
 
-/// Returns the text with which errors name a layer; the builder uses the same.
-pub(in crate::nn) fn place(i: usize, kind: &str) -> String {
-    format!("layer {i} ({kind})")
+/// Runs inference of a layer. `lengths` are those of its input, then those of its output.
+fn run_layer<'a, F: Scalar>(
+    layer: &(impl ErasedInfer<F> + ?Sized),
+    way: Way,
+    input: CowTensor<'a, F>,
+    lengths: &mut Option<Tensor<F>>,
+    wanted: bool,
+) -> Result<CowTensor<'a, F>> {
+    if way.is_plain(wanted) {
+        way.pass(lengths);
+        return layer.erased_forward_cow(input);
+    }
+    let call = |io: &mut Io<'_, F>| layer.erased_forward_ports(io);
+    let made = way.call(layer.erased_ports(), owned(input), lengths, (wanted, false), call);
+    made.map(|(output, ())| output.into())
 }
 
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized> fmt::Debug for Chain<F, L> {
@@ -383,54 +357,5 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> fmt::Debug for Chain<F, L> {
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized> fmt::Display for Chain<F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         summary::write(f, self.input.shape(), self.parts())
-    }
-}
-
-impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Serialize for Chain<F, L> {
-    /// Writes the input shape, then the kind and bytes of each layer.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        count_container().map_err(encoding_error)?;
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for (i, layer) in self.layers.iter().enumerate() {
-            let bytes = layer.erased_encode().map_err(|e| encoding_error(e.at(self.place(i))))?;
-            layers.push((layer.erased_kind(), Bytes(bytes.into())));
-        }
-        (Shape(self.input.shape().to_vec()), layers).serialize(serializer)
-    }
-}
-
-impl<'de, F: Scalar, L: ErasedInfer<F> + ?Sized + 'static> Deserialize<'de> for Chain<F, L> {
-    /// Looks the layers inside up in the registry of the current loading call.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        count_container().map_err(D::Error::custom)?;
-        let (Shape(input), Layers(layers)) = <(Shape, Layers<L>)>::deserialize(deserializer)?;
-        Self::new(input, layers).map_err(D::Error::custom)
-    }
-}
-
-/// Layers, each decoded as soon as its bytes are read, so that no list of bytes is kept.
-struct Layers<L: ?Sized>(Vec<Box<L>>);
-
-/// The kind and the bytes of a layer or a model, borrowed if the format allows.
-#[derive(Deserialize)]
-pub(crate) struct Stored<'a>(#[serde(borrow)] pub Cow<'a, str>, #[serde(borrow)] pub Bytes<'a>);
-
-impl<'de, L: ?Sized + 'static> Deserialize<'de> for Layers<L> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<L: ?Sized>(PhantomData<L>);
-        impl<'de, L: ?Sized + 'static> serde::de::Visitor<'de> for Visitor<L> {
-            type Value = Layers<L>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("layers")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Layers<L>, A::Error> {
-                let mut layers = Vec::new();
-                while let Some(Stored(kind, Bytes(bytes))) = seq.next_element()? {
-                    layers.push(Decoders::<L>::decode_layer(&kind, &bytes).map_err(A::Error::custom)?);
-                }
-                Ok(Layers(layers))
-            }
-        }
-        deserializer.deserialize_seq(Visitor(PhantomData))
     }
 }

@@ -1,0 +1,110 @@
+//! One number for all numbers along an axis: what operations of graphs and [`PoolSteps`](super::PoolSteps) share.
+//!
+//! Arrays are seen as `[blocks, n, inner]`, reduced over the middle axis. With lengths, a block is a sample, and its
+//! numbers behind the length are padding, which is left out. A block is computed as it would be alone and without padding,
+//! so it has the same bits. A block without any number gives 0.
+
+use super::ports::length_of;
+use crate::error::Result;
+use crate::kernels::Scalar;
+use serde::{Deserialize, Serialize};
+
+/// What is computed. The order of the variants is part of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::nn) enum Reduction {
+    Sum,
+    Mean,
+    /// The largest number; the first of equal ones gets the gradient.
+    Max,
+}
+
+/// The numbers along the axis and behind it, and the length of each block.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::nn) struct Extent<'a, F> {
+    pub n: usize,
+    pub inner: usize,
+    pub lengths: Option<&'a [F]>,
+}
+
+impl<F: Scalar> Extent<'_, F> {
+    /// Returns how many of the `n` numbers count in a block.
+    fn real(self, block: usize) -> Result<usize> {
+        self.lengths.map_or(Ok(self.n), |lengths| length_of(lengths[block], block, self.n))
+    }
+}
+
+/// Returns whether `x` takes the place of the largest number so far; NaN is the largest of all.
+fn is_larger<F: Scalar>(x: F, largest: F) -> bool {
+    x > largest || x.is_nan() && !largest.is_nan()
+}
+
+fn share<F: Scalar>(n: usize) -> F {
+    F::of(1.0 / n as f64)
+}
+
+impl Reduction {
+    /// Computes the result, `[blocks, inner]`.
+    pub fn forward<F: Scalar>(self, x: &[F], extent: Extent<'_, F>, out: &mut [F]) -> Result<()> {
+        let Extent { n, inner, .. } = extent;
+        for (i, (block, out)) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)).enumerate() {
+            let real = extent.real(i)?;
+            let block = &block[..real * inner];
+            match self {
+                _ if real == 0 => out.fill(F::zero()),
+                Self::Max => {
+                    let (first, rest) = block.split_at(inner);
+                    out.copy_from_slice(first);
+                    for row in rest.chunks_exact(inner) {
+                        out.iter_mut().zip(row).for_each(|(out, &x)| {
+                            *out = if is_larger(x, *out) { x } else { *out };
+                        });
+                    }
+                }
+                Self::Sum | Self::Mean => {
+                    if inner == 1 {
+                        out[0] = F::sum_in_lanes(block);
+                    } else {
+                        F::sum_columns(block, F::zero(), out);
+                    }
+                    if self == Self::Mean {
+                        F::scale(out, share(real));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the gradient at `x`, given that at the result. Only the maximum reads `x`.
+    pub fn backward<F: Scalar>(
+        self,
+        x: &[F],
+        grad: &[F],
+        extent: Extent<'_, F>,
+        back: &mut [F],
+    ) -> Result<()> {
+        let Extent { n, inner, .. } = extent;
+        for (i, (back, grad)) in back.chunks_exact_mut(n * inner).zip(grad.chunks_exact(inner)).enumerate() {
+            let real = extent.real(i)?;
+            let (back, padding) = back.split_at_mut(real * inner);
+            padding.fill(F::zero());
+            if self == Self::Max {
+                back.fill(F::zero());
+                let x = &x[i * n * inner..][..real * inner];
+                for (column, &grad) in grad.iter().enumerate().filter(|_| real > 0) {
+                    let mut largest = column;
+                    for at in (column..real * inner).step_by(inner) {
+                        largest = if is_larger(x[at], x[largest]) { at } else { largest };
+                    }
+                    back[largest] = grad;
+                }
+                continue;
+            }
+            back.chunks_exact_mut(inner).for_each(|row| row.copy_from_slice(grad));
+            if self == Self::Mean && real > 0 {
+                F::scale(back, share(real));
+            }
+        }
+        Ok(())
+    }
+}
