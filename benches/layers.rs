@@ -4,6 +4,7 @@
 //! job, image shapes those of a small convolutional network, batches of 32.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use plywood::nn::Value;
 use plywood::prelude::*;
 use plywood::random::Random;
 use plywood::{recycle, scratch};
@@ -72,6 +73,24 @@ fn others(c: &mut Criterion) {
     layer(c, "embedding bag 200 of 20000 x 16", EmbeddingBag::vocabulary(20_000, 16), &[200], Some(20_000));
 }
 
+/// Formulas as operations of a graph, to compare with the layers.
+fn graphs(c: &mut Criterion) {
+    let mut formula = |name: &str, sample: &[usize], of: for<'g> fn(Value<'g>) -> Value<'g>| {
+        let g = Graph::builder();
+        g.output("y", of(g.input("x", sample)));
+        layer(c, name, g.build().expect("a graph"), sample, None);
+    };
+    formula("silu of operations 128", &[128], |x| x * x.sigmoid());
+    formula("tanh of operations 128", &[128], |x| x.tanh());
+    formula("gelu of operations 128", &[128], |x| {
+        0.5 * x * (1.0 + (0.797_884_56 * (x + 0.044_715 * x.powf(3.0))).tanh())
+    });
+    formula("attention of operations 16 x 64", &[16, 64], |x| {
+        let [q, k, v] = x.layer(Dense::units(3 * 64)).split(-1);
+        (q.matmul(k.t()) / 8.0).softmax().matmul(v)
+    });
+}
+
 fn images(c: &mut Criterion) {
     let same = |filters| Conv2d::filters(filters, 3).padding(Padding::Same);
     layer(c, "conv 1 to 32, 28 x 28", same(32), &[1, 28, 28], None);
@@ -81,5 +100,5 @@ fn images(c: &mut Criterion) {
     layer(c, "batch norm 32 x 28 x 28", BatchNorm::new(), &[32, 28, 28], None);
 }
 
-criterion_group!(benches, dense, activations, others, images);
+criterion_group!(benches, dense, activations, others, graphs, images);
 criterion_main!(benches);

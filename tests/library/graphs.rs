@@ -44,6 +44,8 @@ fn elementwise_functions_agree_with_differences() {
         ("abs", |x| x.abs()),
         ("powf", |x| x.abs().powf(1.7)),
         ("powf 2", |x| x.powf(2.0)),
+        ("powf -1", |x| (x.abs() + 0.5).powf(-1.0)),
+        ("powf 3", |x| x.powf(3.0)),
         ("powf 0", |x| x.powf(0.0) + x),
         ("tanh", |x| x.tanh()),
         ("sigmoid", |x| x.sigmoid().square()),

@@ -6,7 +6,7 @@
 //! | `DivideInto(c)` | `c / x` | `-y / x` |
 //! | `Exp`, `Ln`, `Sqrt` | `e^x`, `ln x`, `√x` | `y`, `1 / x`, `1 / 2y` |
 //! | `Square`, `Abs` | `x²`, `\|x\|` | `2x`, the sign of `x` (0 at 0) |
-//! | `Power(c)` | `x^c` | `c · x^(c-1)`; 0 for a `c` of 0 |
+//! | `Power(c)` | `x^c`; products for 2 and 3, `1/x` for -1 | `c · x^(c-1)`; 0 for a `c` of 0 |
 //! | `Tanh`, `Sigmoid`, `ReLU` | | `1 - y²`, `y(1 - y)`, 1 where `y > 0` |
 //! | `Clip(low, high)` | `min(max(x, low), high)` | 1 from `low` to `high`, else 0 |
 //! | `Add`, `Subtract`, `Multiply`, `Divide` | `a + b`, … | `1, 1`; `1, -1`; `b, a`; `1 / b, -y / b` |
@@ -95,7 +95,7 @@ pub struct Pair<'a, F> {
 
 /// All functions of one number, and of two, for tests.
 #[cfg(test)]
-pub(crate) const UNARY: [Unary; 15] = [
+pub(crate) const UNARY: [Unary; 17] = [
     Unary::Neg,
     Unary::Plus(0.7),
     Unary::Times(-1.5),
@@ -107,6 +107,8 @@ pub(crate) const UNARY: [Unary; 15] = [
     Unary::Square,
     Unary::Abs,
     Unary::Power(2.5),
+    Unary::Power(3.0),
+    Unary::Power(-1.0),
     Unary::Tanh,
     Unary::Sigmoid,
     Unary::ReLU,
@@ -152,7 +154,7 @@ mod generic {
 
     #[inline(always)]
     pub fn map_strip<F: Exponential>(f: Unary, x: &[F], y: &mut [F]) {
-        let zero = F::zero();
+        let (zero, one) = (F::zero(), F::one());
         match f {
             Unary::Neg => map(x, y, |x| -x),
             Unary::Plus(c) => {
@@ -177,8 +179,13 @@ mod generic {
             Unary::Square => map(x, y, |x| x * x),
             Unary::Abs => map(x, y, |x| x.abs()),
             Unary::Power(c) => {
-                let c = number(c);
-                map(x, y, |x| x.powf(c));
+                let of = number(c);
+                match c {
+                    2.0 => map(x, y, |x| x * x),
+                    3.0 => map(x, y, |x| x * x * x),
+                    -1.0 => map(x, y, |x| one / x),
+                    _ => map(x, y, |x| x.powf(of)),
+                }
             }
             Unary::Tanh => map(x, y, |x| x.hyperbolic_tangent()),
             Unary::Sigmoid => map(x, y, sigmoid),
@@ -250,8 +257,13 @@ mod generic {
             }),
             Unary::Power(0.0) => pass(zero, dy, dx, add),
             Unary::Power(c) => {
-                let (c, less): (F, F) = (number(c), number(c - 1.0));
-                back(x, x, dy, dx, add, |x, _| c * x.powf(less));
+                let (of, less): (F, F) = (number(c), number(c - 1.0));
+                match c {
+                    2.0 => back(x, x, dy, dx, add, |x, _| of * x),
+                    3.0 => back(x, x, dy, dx, add, |x, _| of * x * x),
+                    -1.0 => back(x, x, dy, dx, add, |x, _| -one / (x * x)),
+                    _ => back(x, x, dy, dx, add, |x, _| of * x.powf(less)),
+                }
             }
             Unary::Tanh => back(y, y, dy, dx, add, |y, _| one - y * y),
             Unary::Sigmoid => back(y, y, dy, dx, add, |y, _| y * (one - y)),

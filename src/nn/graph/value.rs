@@ -79,7 +79,8 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.unary(Unary::Abs)
     }
 
-    /// `x^exponent`. It is NaN for a negative `x` and an exponent that is not an integer.
+    /// `x^exponent`. It is NaN for a negative `x` and an exponent that is not an integer. The exponents 2, 3 and -1 are
+    /// computed by multiplication and division, and are as fast.
     #[track_caller]
     pub fn powf(self, exponent: f64) -> Self {
         self.unary(Unary::Power(exponent))
