@@ -74,7 +74,7 @@ pub(in crate::nn) mod sealed {
 
 /// A model that makes predictions: what evaluation, a service and a saved file need of it.
 ///
-/// It is implemented by [`Sequential`](super::Sequential); other crates cannot implement it yet. Its methods are what
+/// It is implemented by [`Sequential`](super::Sequential) and [`Graph`](super::Graph); other crates cannot implement it yet. Its methods are what
 /// this crate calls; a program calls those of [`Predict`](super::Predict), which take arrays of any kind. `Display`
 /// prints the summary.
 ///
@@ -156,7 +156,7 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
 
 /// A model that can be trained: what [`Trainer`](crate::train::Trainer), callbacks and checkpoints need of it.
 ///
-/// It is implemented by [`Sequential`](super::Sequential) and by `Box<dyn Model>`, which [`load`](crate::load) returns;
+/// It is implemented by [`Sequential`](super::Sequential), [`Graph`](super::Graph) and `Box<dyn Model>`, which [`load`](crate::load) returns;
 /// other crates cannot implement it yet.
 ///
 /// ```

@@ -25,7 +25,7 @@ use crate::history::Epoch;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::nn::{Infer, Model, OutputActivation, Outputs, Port};
+use crate::nn::{Infer, Model, OutputActivation, Outputs, Port, check_one_of_each};
 use crate::param::ParamKind;
 use crate::predictions::check_weights;
 use crate::shown::{cut, grouped};
@@ -34,6 +34,7 @@ use crate::tensor::Tensor;
 
 /// Checks the model's outputs against the outputs that the loss takes.
 pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &dyn Infer<F>, loss: &L) -> Result<()> {
+    check_one_of_each(model)?;
     check_no_lengths(model)?;
     let units = model.output_shape().last().copied().unwrap_or(1);
     let activation = model.known_values(0);

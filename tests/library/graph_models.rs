@@ -657,7 +657,7 @@ fn a_graph_for_other_input_shapes() {
     assert_eq!(longer.predict(&x).unwrap(), g.build().unwrap().predict(&x).unwrap());
     check("longer", &longer, 2);
     let error = model.with_input_shapes(&[("z", &[9, 4])]).unwrap_err().to_string();
-    assert!(error.starts_with("the name of an input must be one of [\"x\"], got z."), "{error}");
+    assert!(error.starts_with("the name of an input must be one of [\"x\"], once, got z."), "{error}");
     let error = model.with_input_shapes(&[("x", &[9, 5])]).unwrap_err().to_string();
     assert!(error.starts_with("layer 0 (dense): "), "{error}");
 }
@@ -683,7 +683,9 @@ fn a_model_of_two_inputs_is_refused_where_one_is_read() {
     let x = ArrayD::zeros(vec![2, 6]);
     let error = trainer().step(&mut model, x, &[0, 1][..], None).unwrap_err().to_string();
     assert!(
-        error.contains("the graph must get inputs a, b and outputs class, size, got 1 and 1 of them."),
+        error.starts_with(
+            "step: the model must have one input and one output, got inputs a, b and outputs class, size."
+        ),
         "{error}"
     );
 }
@@ -703,7 +705,10 @@ fn wrong_calls_of_a_backward_pass_are_errors() {
         "{error}"
     );
     let cache = network().with_input_shapes(&[]).unwrap().train(&mut x(), &[false], &mut y).unwrap();
-    assert!(model.learn(cache, &mut y.clone()).is_ok(), "an equal graph is not told apart");
+    let error = model.learn(cache, &mut y.clone()).unwrap_err().to_string();
+    assert!(error.starts_with("the cache must be that of this model's last forward pass"), "{error}");
+    let cache = model.clone().train(&mut x(), &[false], &mut y).unwrap();
+    assert!(model.learn(cache, &mut y.clone()).is_ok(), "a copy has the same plan");
     let g = Graph::builder();
     g.output("y", g.input("x", [6]).layer(Dense::units(3)));
     let mut other = g.build().unwrap();
@@ -712,9 +717,11 @@ fn wrong_calls_of_a_backward_pass_are_errors() {
     assert!(error.starts_with("the cache must be that of this model's last forward pass"), "{error}");
     let error = text(|g| g.output("y", g.input("x", [3]) * g.param("w", [3], Initializer::Zeros).sum(1)));
     assert!(error.contains("`axis` must be an axis of [3], got 1. It has no batch axis"), "{error}");
-    let bounds = (std::ops::Bound::Excluded(-1), std::ops::Bound::Unbounded);
-    let error = text(|g| g.output("y", g.input("x", [3]).slice(-1, bounds)));
-    assert!(error.contains("within the 3 positions of axis -1, and not empty"), "{error}");
+    let error = text(|g| g.output("y", g.input("x", [3]).slice(-1, 3usize..)));
+    assert!(
+        error.starts_with("slice, ") && error.contains("within the 3 positions of axis -1, and not empty"),
+        "{error}"
+    );
 }
 
 /// The backward pass of a layer in front of the first trained parameter is not run.
@@ -831,4 +838,174 @@ fn inputs_behind_one_that_is_left_out_keep_their_values() {
     };
     let near = |found: &ArrayD<f64>| (found - &expected).iter().all(|d| d.abs() < 1e-12);
     assert!(near(&inferred[0].take().unwrap().into_owned()) && near(&trained[0].take().unwrap()));
+}
+
+/// A parameter that was replaced by one of another shape: as many numbers, fewer, more.
+#[test]
+fn a_parameter_of_another_shape_is_an_error() {
+    let g = Graph::builder();
+    let (x, ids) = (g.input("x", [3]), g.input("ids", [1]));
+    let table = g.param("table", [3, 2], Initializer::Constant(1.0));
+    g.output("y", x.matmul(table) + table.gather(ids).sum(1));
+    let model = g.build().unwrap();
+    for shape in [[2, 3], [3, 5], [2, 2], [3, 1]] {
+        let mut other = model.clone();
+        other.each_param_mut(&mut |_, param| *param = Param::new(Array2::ones(shape)));
+        let x = || ArrayD::<f32>::ones(vec![2, 3]);
+        let ids = || ArrayD::<f32>::zeros(vec![2, 1]);
+        let expected = format!("the parameter \"table\" must have shape [3, 2], got {shape:?}.");
+        let infer = other.infer(&mut [Some(x().into()), Some(ids().into())], &[false], &mut [None]);
+        let train = other.train(&mut [Some(x()), Some(ids())], &[false], &mut [None]).map(drop);
+        for error in [infer.unwrap_err(), train.unwrap_err()] {
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+        let mut trained = model.clone();
+        let cache = trained.train(&mut [Some(x()), Some(ids())], &[false], &mut [None]).unwrap();
+        trained.each_param_mut(&mut |_, param| *param = Param::new(Array2::ones(shape)));
+        let grad = ArrayD::ones(vec![2, 2]);
+        let error = trained.learn(cache, &mut [Some(grad)]).unwrap_err().to_string();
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}
+
+/// Division by a number is a division, in all directions, and integers are numbers.
+#[test]
+fn numbers_on_either_side_are_those_that_were_written() {
+    let g = Graph::builder();
+    let x = g.input("x", [1000]);
+    g.output("divided", x / 7.0);
+    g.output("integers", (2 * x + 1 - x) / 3 - 4 + 6 / (x + 1) * 5);
+    g.output("small", x / 1e-38);
+    let model = g.build().unwrap();
+    let x = ArrayD::from_shape_fn(vec![1, 1000], |at| at[1] as f32 * 0.37);
+    let mut outputs = [None, None, None];
+    model.infer(&mut [Some(x.view().into())], &[false; 3], &mut outputs).unwrap();
+    let [divided, integers, small] = outputs.map(Option::unwrap);
+    for (i, &x) in x.iter().enumerate() {
+        assert_eq!(divided[[0, i]], x / 7.0);
+        assert_eq!(integers[[0, i]], (x * 2.0 + 1.0 - x) / 3.0 - 4.0 + 6.0 / (x + 1.0) * 5.0);
+        assert_eq!(small[[0, i]], x / 1e-38);
+    }
+    for bad in [1e39, -1e300, f64::NAN] {
+        let error = text(|g| g.output("y", g.input("x", [3]) * bad));
+        assert!(
+            error.contains("the number of multiply_number must be a number that f32 holds, got"),
+            "{error}"
+        );
+    }
+    let error = text(|g| g.output("y", g.input("x", [3]) / 1e-60));
+    assert!(error.contains("the number of divide_by must be a number that is not 0 in f32, got"), "{error}");
+    let error = text(|g| g.output("y", g.input("x", [3]) * g.constant(plywood::ndarray::arr0(f32::NAN))));
+    assert!(error.starts_with("constant, ") && error.contains("the array must have no NaN"), "{error}");
+    let g = Graph::<f64>::builder_of();
+    g.output("y", (g.input("x", [3]) * 1e39).clip(0.0, f64::INFINITY));
+    assert!(g.build().is_ok());
+}
+
+/// The line of the user, whatever adds a layer; and the name of the method that was called.
+#[test]
+fn errors_of_layers_and_parts_name_the_line_and_the_method() {
+    let here = |error: &str, place: &str, line: u32| {
+        let expected = format!("{place}, tests/library/graph_models.rs:{line}: ");
+        assert!(error.starts_with(&expected), "{expected} {error}");
+    };
+    let dense = || Dense::units(2).build(&[3], &Random::seed(1)).unwrap() as Dense;
+    let (line, error) = (line!(), text(|g| g.output("y", g.input("x", [4]).layer(dense()))));
+    here(&error, "layer 0 (dense)", line);
+    let (line, error) = (line!(), text(|g| g.output("y", g.input("x", [4]).layer_named("a", dense()))));
+    here(&error, "layer a (dense)", line);
+    let error = text(|g| {
+        let [_, y] = g.shared(Dense::units(2), [g.input("a", [3]), g.input("b", [4])]);
+        g.output("y", y);
+    });
+    here(&error, "layer 0 (dense)", line!() - 3);
+    let error = text(|g| {
+        let [y] = g.input("a", [4, 4]).call(Recurrent32(3), [("state", g.input("b", [4]))]);
+        g.output("y", y);
+    });
+    here(&error, "layer 0 (tests.recurrent)", line!() - 3);
+    let (line, error) = (line!(), text(|g| g.output("y", g.input("x", [4, 3]).index_axis(1, 4))));
+    here(&error, "index_axis", line);
+    assert!(error.contains("the position must be one of the 4 positions of axis 1, got 4."), "{error}");
+    let (line, error) = (line!(), text(|g| g.output("y", g.input("x", [4, 3]).split::<2>(-1)[0])));
+    here(&error, "split", line);
+    let (line, error) = (line!(), text(|g| g.output("y", g.input("x", [4]).t())));
+    here(&error, "t", line);
+    let error = text(|g| {
+        let [y] = g.input("x", [4]).call(Dense::units(2), [("b", g.input("b", [4]))]);
+        g.output("y", y);
+    });
+    assert!(
+        error.contains("the name of an input must be left out, as the layer has one input, got b."),
+        "{error}"
+    );
+}
+
+struct Recurrent32(usize);
+
+impl LayerSpec for Recurrent32 {
+    type Layer = Recurrent;
+    fn build(self, input: &[usize], random: &Random) -> Result<Recurrent> {
+        RecurrentSpec(self.0).build(input, random)
+    }
+}
+
+/// Names that are empty, would break a table up, or are taken.
+#[test]
+fn names_are_checked_where_they_are_given() {
+    let x = |g: &GraphBuilder, name: &str| g.output("y", g.input(name, [2]));
+    for bad in ["", "a\nb", "\u{1b}[31m"] {
+        let error = text(|g| x(g, bad));
+        assert!(error.starts_with("input, tests/library/graph_models.rs:"), "{error}");
+        assert!(
+            error.contains("must be one or more characters, none of them a control character, got"),
+            "{error}"
+        );
+        let error = text(|g| g.output(bad, g.input("x", [2])));
+        assert!(error.starts_with("output, tests/library/graph_models.rs:"), "{error}");
+        let error = text(|g| g.output("y", g.input("x", [2]).layer_named(bad, ReLU)));
+        assert!(error.contains("the name of a layer"), "{error}");
+        let error = text(|g| g.output("y", g.input("x", [2]) * g.param(bad, [2], Initializer::Zeros)));
+        assert!(error.starts_with("param, tests/library/graph_models.rs:"), "{error}");
+    }
+    let error = text(|g| g.output("y", g.input("x", [6]).layer_named("1", ReLU).layer(Dense::units(6))));
+    assert!(error.contains("layer 1 (dense), ") && error.contains("that is not taken, got \"1\""), "{error}");
+    let error = text(|g| g.output("y", g.input("x", [6]).layer_named("a", ReLU).layer_named("a", Tanh)));
+    assert!(error.contains("A layer without one is named by its number, from 0."), "{error}");
+}
+
+/// Other shapes: a name twice, another number of axes.
+#[test]
+fn wrong_other_shapes_are_errors() {
+    let g = Graph::builder();
+    g.output("y", g.input("x", [6, 4]).mean(1));
+    let model = g.build().unwrap();
+    let text = |shapes: &[(&str, &[usize])]| model.with_input_shapes(shapes).unwrap_err().to_string();
+    assert!(text(&[("x", &[5, 4]), ("x", &[7, 4])]).contains("must be one of [\"x\"], once, got x"));
+    assert!(text(&[("x", &[4])]).contains("the input x must have shape with 2 axes, as in [6, 4], got [4]"));
+    assert!(text(&[("z", &[4])]).contains("must be one of [\"x\"], once, got z"));
+}
+
+/// What trains one output says that it got several, before it does anything.
+#[test]
+fn several_outputs_are_refused_wherever_one_is_trained() {
+    let g = Graph::builder();
+    let x = g.input("x", [3]);
+    g.output("a", x.layer(Dense::units(2)));
+    g.output("b", x.layer(Dense::units(1)));
+    let mut model = g.build().unwrap();
+    let x = || ArrayD::<f32>::ones(vec![4, 3]);
+    let target = ArrayD::<f32>::zeros(vec![4, 2]);
+    let errors = [
+        plywood::train::accumulate(&mut model, &MeanSquaredError, x(), &target, None).map(drop).unwrap_err(),
+        plywood::train::input_gradient(&model, &MeanSquaredError, x(), &target).map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(
+            error
+                .to_string()
+                .contains("the model must have one input and one output, got inputs x and outputs a, b."),
+            "{error}"
+        );
+    }
 }

@@ -35,7 +35,7 @@ fn param<'g>(g: &'g GraphBuilder<f64>, name: &str, shape: &[usize]) -> V<'g> {
 
 #[test]
 fn elementwise_functions_agree_with_differences() {
-    let all: [(&str, One); 19] = [
+    let all: [(&str, One); 21] = [
         ("neg", |x| -x),
         ("exp", |x| x.exp()),
         ("ln", |x| (x.square() + 0.1).ln()),

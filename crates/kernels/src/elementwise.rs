@@ -3,7 +3,7 @@
 //! | function | value | derivative |
 //! |---|---|---|
 //! | `Neg`, `Plus(c)`, `Times(c)`, `SubtractFrom(c)` | `-x`, `x + c`, `c · x`, `c - x` | -1, 1, `c`, -1 |
-//! | `DivideInto(c)` | `c / x` | `-y / x` |
+//! | `DivideBy(c)`, `DivideInto(c)` | `x / c`, `c / x` | `1 / c`, `-y / x` |
 //! | `Exp`, `Ln`, `Sqrt` | `e^x`, `ln x`, `√x` | `y`, `1 / x`, `1 / 2y` |
 //! | `Square`, `Abs` | `x²`, `\|x\|` | `2x`, the sign of `x` (0 at 0) |
 //! | `Power(c)` | `x^c`; products for 2 and 3, `1/x` for -1 | `c · x^(c-1)`; 0 for a `c` of 0 |
@@ -28,6 +28,7 @@ pub enum Unary {
     Neg,
     Plus(f64),
     Times(f64),
+    DivideBy(f64),
     SubtractFrom(f64),
     DivideInto(f64),
     Exp,
@@ -50,7 +51,7 @@ impl Unary {
 
     /// Whether the derivative is the same for all inputs.
     pub fn is_affine(self) -> bool {
-        matches!(self, Self::Neg | Self::Plus(_) | Self::Times(_) | Self::SubtractFrom(_))
+        matches!(self, Self::Neg | Self::Plus(_) | Self::Times(_) | Self::DivideBy(_) | Self::SubtractFrom(_))
     }
 }
 
@@ -95,10 +96,11 @@ pub struct Pair<'a, F> {
 
 /// All functions of one number, and of two, for tests.
 #[cfg(test)]
-pub(crate) const UNARY: [Unary; 17] = [
+pub(crate) const UNARY: [Unary; 18] = [
     Unary::Neg,
     Unary::Plus(0.7),
     Unary::Times(-1.5),
+    Unary::DivideBy(7.0),
     Unary::SubtractFrom(2.0),
     Unary::DivideInto(3.0),
     Unary::Exp,
@@ -164,6 +166,10 @@ mod generic {
             Unary::Times(c) => {
                 let c = number(c);
                 map(x, y, |x| x * c);
+            }
+            Unary::DivideBy(c) => {
+                let c: F = number(c);
+                map(x, y, |x| x / c);
             }
             Unary::SubtractFrom(c) => {
                 let c: F = number(c);
@@ -241,6 +247,15 @@ mod generic {
             Unary::Neg | Unary::SubtractFrom(_) => pass(-one, dy, dx, add),
             Unary::Plus(_) => pass(one, dy, dx, add),
             Unary::Times(c) => pass(number(c), dy, dx, add),
+            Unary::DivideBy(c) => {
+                let c: F = number(c);
+                let each = dx.iter_mut().zip(dy);
+                if add {
+                    each.for_each(|(d, &dy)| *d = *d + dy / c);
+                } else {
+                    each.for_each(|(d, &dy)| *d = dy / c);
+                }
+            }
             Unary::DivideInto(_) => back(x, y, dy, dx, add, |x, y| -y / x),
             Unary::Exp => back(y, y, dy, dx, add, |y, _| y),
             Unary::Ln => back(x, x, dy, dx, add, |x, _| one / x),

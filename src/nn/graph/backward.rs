@@ -18,6 +18,7 @@ use crate::nn::ports::{MAX_PORTS, PortGradients};
 use crate::param::Param;
 use crate::tensor::{Tensor, copy, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};
+use std::sync::Arc;
 
 /// A step of the backward pass.
 struct At<'a, F: Scalar> {
@@ -56,13 +57,14 @@ impl<F: Scalar> Graph<F> {
         let plan = self.dag.plan.clone();
         let run =
             cache.slots.first_mut().and_then(Option::as_mut).and_then(|slot| slot.downcast_mut::<Run<F>>());
-        let Some(run) = run.filter(|run| run.is_full && run.values.len() == plan.slots.len()) else {
-            return Err(other_cache());
-        };
-        if run.slots.len() != plan.steps.len() || at.as_ref().is_some_and(|at| at.len() != plan.inputs.len())
-        {
-            return Err(other_cache());
+        let is_own = |run: &Run<F>| run.plan.as_ref().is_some_and(|own| Arc::ptr_eq(own, &plan));
+        let Some(run) = run.filter(|run| run.is_full && is_own(run)) else { return Err(other_cache()) };
+        if at.as_ref().is_some_and(|at| at.len() != plan.inputs.len()) {
+            let expected = format!("be {}, one for each input", plan.inputs.len());
+            return Err(Error::data("the places for gradients at the inputs", expected, "another number")
+                .help("Give a place for each of the model's `inputs`."));
         }
+        self.dag.check_params()?;
         if gradients.len() != plan.outputs.len() {
             let expected = format!("be {}, one for each output", plan.outputs.len());
             return Err(Error::data("the number of gradients", expected, gradients.len())

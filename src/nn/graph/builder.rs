@@ -1,7 +1,7 @@
 //! [`GraphBuilder`] and [`Value`]: a graph while it is being built.
 
 use super::Graph;
-use super::dag::Dag;
+use super::dag::{Dag, check_name};
 use super::function::Function;
 use super::nodes::{Named, NodeKind, Nodes};
 use super::op::{Op, OpTable, TrainOp};
@@ -118,7 +118,8 @@ impl<F: Scalar> GraphBuilder<F> {
     /// Adds an input with this shape of one sample, without the batch axis.
     #[track_caller]
     pub fn input(&self, name: &str, shape: impl Into<Vec<usize>>) -> Value<'_, F> {
-        let pushed = self.inner.borrow_mut().source.push_input(name.to_owned(), shape.into());
+        let pushed = check_name("an input", name)
+            .and_then(|()| self.inner.borrow_mut().source.push_input(name.to_owned(), shape.into()));
         self.value("input", pushed)
     }
 
@@ -174,13 +175,7 @@ impl<F: Scalar> GraphBuilder<F> {
     /// ```
     #[track_caller]
     pub fn param_of(&self, name: &str, param: Param<F>) -> Value<'_, F> {
-        let free = if name.is_empty() {
-            Err(Error::argument("the parameter's name", "one letter or more", "none")
-                .help("It is the name in state dicts; `constant` takes none."))
-        } else {
-            Ok(())
-        };
-        let pushed = free.and_then(|()| self.push_param(name, param));
+        let pushed = check_name("a parameter", name).and_then(|()| self.push_param(name, param));
         self.value("param", pushed)
     }
 
@@ -200,7 +195,11 @@ impl<F: Scalar> GraphBuilder<F> {
     /// ```
     #[track_caller]
     pub fn constant<D: ndarray::Dimension>(&self, array: ndarray::Array<F, D>) -> Value<'_, F> {
-        let pushed = self.push_param("", Param::buffer(array));
+        let pushed = match array.iter().any(|x| x.is_nan()) {
+            true => Err(Error::data("the array", "have no NaN", "one")
+                .help("Look where it comes from: results would be NaN.")),
+            false => self.push_param("", Param::buffer(array)),
+        };
         self.value("constant", pushed)
     }
 
@@ -214,7 +213,7 @@ impl<F: Scalar> GraphBuilder<F> {
     /// Adds an output with a name: that of its loss, and of its result.
     #[track_caller]
     pub fn output(&self, name: &str, value: Value<'_, F>) {
-        match self.of(value) {
+        match check_name("an output", name).and_then(|()| self.of(value)) {
             Ok(Some(value)) => self.inner.borrow_mut().ends.push((name.to_owned(), value)),
             Ok(None) => {}
             Err(error) => {
@@ -271,19 +270,25 @@ impl<F: Scalar> GraphBuilder<F> {
     /// Adds an operation.
     #[track_caller]
     pub(super) fn op<'g, O: Op<F>>(&'g self, op: O, values: &[Value<'g, F>]) -> Value<'g, F> {
+        self.op_at(O::KIND, op, values)
+    }
+
+    /// Adds an operation that is called by another name.
+    #[track_caller]
+    pub(super) fn op_at<'g, O: Op<F>>(&'g self, place: &str, op: O, values: &[Value<'g, F>]) -> Value<'g, F> {
         let pushed = match self.all_of(values) {
             Ok(Some(values)) => self.inner.borrow_mut().source.push_op(<dyn TrainOp<F>>::of(op), &values),
             Ok(None) => return Value { builder: self, value: None },
             Err(error) => Err(error),
         };
-        self.value(O::KIND, pushed)
+        self.value(place, pushed)
     }
 
     /// Adds an elementwise function.
     #[track_caller]
     pub(super) fn function<'g>(&'g self, function: Function, values: &[Value<'g, F>]) -> Value<'g, F> {
         let pushed = match self.all_of(values) {
-            Ok(Some(values)) => self.inner.borrow_mut().source.push_function(function, &values),
+            Ok(Some(values)) => self.inner.borrow_mut().source.push_function::<F>(function, &values),
             Ok(None) => return Value { builder: self, value: None },
             Err(error) => Err(error),
         };

@@ -123,6 +123,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         }
         distinct("an input", self.in_ports.iter().map(Port::name))?;
         distinct("an output", self.out_ports.iter().map(Port::name))?;
+        distinct("a layer", self.layers.iter().map(|(name, _)| name.as_str()))?;
         let mut names = Vec::new();
         self.each_param(&mut |name, _| names.push(name.to_owned()));
         distinct("a parameter", names.iter().map(String::as_str))?;
@@ -200,11 +201,17 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
     where
         Box<L>: Clone,
     {
-        for (name, _) in shapes {
-            if !self.in_ports.iter().any(|port| port.name() == *name) {
+        for (i, (name, shape)) in shapes.iter().enumerate() {
+            let port = self.in_ports.iter().find(|port| port.name() == *name);
+            let Some(port) = port.filter(|_| !shapes[..i].iter().any(|(other, _)| other == name)) else {
                 let known: Vec<_> = self.in_ports.iter().map(Port::name).collect();
-                return Err(Error::argument("the name of an input", format!("one of {known:?}"), name)
+                return Err(Error::argument("the name of an input", format!("one of {known:?}, once"), name)
                     .help("Name the inputs as the graph does: `model.inputs()`."));
+            };
+            if port.shape().len() != shape.len() {
+                let expected = format!("with {} axes, as in {:?}", port.shape().len(), port.shape());
+                return Err(Error::shape(format!("the input {name}"), expected, shape)
+                    .help("Sizes may differ, and not the number of axes."));
             }
         }
         let mut source = Nodes::new();
@@ -221,7 +228,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                     let layer = &*self.layers[*k].1;
                     source.push_layer::<F>(*k, layer, node.inputs.clone()).map(|(first, _)| first)
                 }
-                NodeKind::Elementwise(function) => source.push_function(*function, &inputs()),
+                NodeKind::Elementwise(function) => source.push_function::<F>(*function, &inputs()),
                 NodeKind::Op(op) => source.push_op::<F>(op.clone(), &inputs()),
                 NodeKind::Lengths => {
                     let of = inputs();
@@ -270,20 +277,32 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
     }
 }
 
-/// Refuses a name that occurs twice, or is empty.
+/// Refuses a name that is empty, or would break up a table.
+pub(super) fn check_name(what: &str, name: &str) -> Result<()> {
+    if !name.is_empty() && !name.contains(char::is_control) {
+        return Ok(());
+    }
+    let expected = "one or more characters, none of them a control character";
+    Err(Error::argument(format!("the name of {what}"), expected, format!("{name:?}"))
+        .help("It is the name in errors, in the summary and in files."))
+}
+
+/// Refuses a name that occurs twice, or is none.
 fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = HashSet::new();
     for name in names {
-        if name.is_empty() || !seen.insert(name) {
-            return Err(Error::argument(
-                format!("the name of {what}"),
-                "one that is not taken",
-                format!("{name:?}"),
-            )
-            .help("Give each its own name."));
+        check_name(what, name)?;
+        if !seen.insert(name) {
+            return Err(taken(what, name));
         }
     }
     Ok(())
+}
+
+/// The error of a name that occurs twice.
+pub(super) fn taken(what: &str, name: &str) -> Error {
+    let help = "Give each its own name. A layer without one is named by its number, from 0.";
+    Error::argument(format!("the name of {what}"), "one that is not taken", format!("{name:?}")).help(help)
 }
 
 /// The text with which errors name a layer.

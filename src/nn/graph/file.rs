@@ -172,7 +172,7 @@ fn add<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized + 'static>(
         Stored::Op(kind, Bytes(bytes), inputs) => {
             let inputs = inputs.into_iter().map(|place| value(source, place)).collect::<Result<Vec<_>>>()?;
             match Function::decode(&kind, &bytes)? {
-                Some(function) => source.push_function(function, &inputs)?,
+                Some(function) => source.push_function::<F>(function, &inputs)?,
                 None => source.push_op::<F>(decode_op(&kind, &bytes)?, &inputs)?,
             }
         }

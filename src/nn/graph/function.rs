@@ -3,7 +3,7 @@
 use super::shape::Shape;
 use crate::codec;
 use crate::error::{Error, Result};
-use crate::kernels::{Binary, Unary};
+use crate::kernels::{Binary, Scalar, Unary};
 use crate::nn::output_activation::OutputActivation;
 
 /// An elementwise function of one, two or three values.
@@ -42,6 +42,7 @@ impl Function {
         match self {
             Self::Unary(Unary::Plus(_)) => "add_number",
             Self::Unary(Unary::Times(_)) => "multiply_number",
+            Self::Unary(Unary::DivideBy(_)) => "divide_by",
             Self::Unary(Unary::SubtractFrom(_)) => "subtract_from",
             Self::Unary(Unary::DivideInto(_)) => "divide_into",
             Self::Unary(Unary::Power(_)) => "power",
@@ -52,9 +53,11 @@ impl Function {
 
     /// Returns the numbers that are part of the function.
     fn numbers(self) -> Vec<f64> {
-        use Unary::{Clip, DivideInto, Plus, Power, SubtractFrom, Times};
+        use Unary::{Clip, DivideBy, DivideInto, Plus, Power, SubtractFrom, Times};
         match self {
-            Self::Unary(Plus(c) | Times(c) | SubtractFrom(c) | DivideInto(c) | Power(c)) => vec![c],
+            Self::Unary(Plus(c) | Times(c) | DivideBy(c) | SubtractFrom(c) | DivideInto(c) | Power(c)) => {
+                vec![c]
+            }
             Self::Unary(Clip(low, high)) => vec![low, high],
             _ => Vec::new(),
         }
@@ -74,6 +77,7 @@ impl Function {
         let of: fn(f64) -> Unary = match kind {
             "add_number" => Unary::Plus,
             "multiply_number" => Unary::Times,
+            "divide_by" => Unary::DivideBy,
             "subtract_from" => Unary::SubtractFrom,
             "divide_into" => Unary::DivideInto,
             "power" => Unary::Power,
@@ -92,13 +96,13 @@ impl Function {
 
     /// Returns what is known of the results, if this is known of the first input.
     pub fn output_activation(self, input: OutputActivation) -> OutputActivation {
-        use Unary::{Abs, Exp, Neg, Plus, ReLU, Sigmoid, Square, Tanh, Times};
+        use Unary::{Abs, DivideBy, Exp, Neg, Plus, ReLU, Sigmoid, Square, Tanh, Times};
         let linear = input == OutputActivation::Linear;
         match self {
             Self::Unary(Sigmoid) => OutputActivation::Sigmoid,
             Self::Unary(ReLU | Square | Abs | Exp) => OutputActivation::NonNegative,
             Self::Unary(Tanh) => OutputActivation::Bounded,
-            Self::Unary(Neg | Plus(_) | Times(_)) if linear => OutputActivation::Linear,
+            Self::Unary(Neg | Plus(_) | Times(_) | DivideBy(_)) if linear => OutputActivation::Linear,
             Self::Binary(Binary::Add | Binary::Subtract) if linear => OutputActivation::Linear,
             Self::Binary(Binary::Greater) => OutputActivation::UnitInterval,
             _ => OutputActivation::Unknown,
@@ -114,23 +118,37 @@ impl Function {
         }
     }
 
+    /// Checks the numbers that are part of the function, in the element type of the graph.
+    pub fn check_numbers<F: Scalar>(self) -> Result<()> {
+        let name = format!("the number of {}", self.kind());
+        match self {
+            Self::Unary(Unary::Clip(low, high)) => {
+                // The bounds may be infinite.
+                if low.partial_cmp(&high).is_some_and(|order| order.is_le()) {
+                    return Ok(());
+                }
+                let found = format!("{low} and {high}");
+                Err(Error::argument("`low` and `high`", "numbers in this order", found)
+                    .help("Values below `low` become `low`, those above `high` become `high`."))
+            }
+            Self::Unary(Unary::DivideBy(c)) if F::of(c) == F::zero() => {
+                let expected = format!("a number that is not 0 in {}", F::NAME);
+                Err(Error::argument(name, expected, c)
+                    .help("Look where it comes from: no result would be finite."))
+            }
+            // An infinite number may be meant: a mask adds -∞.
+            _ => match self.numbers().iter().find(|&&c| c.is_nan() || c.is_finite() && !F::of(c).is_finite())
+            {
+                Some(c) => Err(Error::argument(name, format!("a number that {} holds", F::NAME), c)
+                    .help("Look where it comes from: no result would be finite.")),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// Returns the shape of the output: that to which all inputs broadcast.
     pub fn shape(self, inputs: &[&Shape]) -> Result<Shape> {
         super::op::check_count(&(self.inputs()..=self.inputs()), inputs.len())?;
-        match self {
-            Self::Unary(Unary::Clip(low, high))
-                if low.partial_cmp(&high).is_none_or(|order| order.is_gt()) =>
-            {
-                let found = format!("{low} and {high}");
-                return Err(Error::argument("`low` and `high`", "numbers in this order", found)
-                    .help("Values below `low` become `low`, those above `high` become `high`."));
-            }
-            _ if self.numbers().iter().any(|c| c.is_nan()) => {
-                return Err(Error::argument("the number", "a number", "NaN")
-                    .help("Look where it comes from: all results would be NaN."));
-            }
-            _ => {}
-        }
         let (first, rest) = inputs.split_first().ok_or_else(super::op::lost)?;
         rest.iter().try_fold((*first).clone(), |shape, other| broadcast(&shape, other))?.check()
     }

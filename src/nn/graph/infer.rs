@@ -2,6 +2,7 @@
 
 use super::compute::{call_ports, compute, may_be_in_place};
 use super::dag::Dag;
+use super::nodes::NodeKind;
 use super::op::{OpTable, lost};
 use super::plan::{self, Action, Plan};
 use crate::codec;
@@ -30,6 +31,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         if inputs.len() != self.in_ports.len() || outputs != self.ends.len() || logits != self.ends.len() {
             return Err(self.other_count(inputs.len(), outputs));
         }
+        self.check_params()?;
         let mut batch = None;
         for (shape, port) in inputs.zip(&self.in_ports) {
             let place = || format!("the input {}", port.name());
@@ -46,6 +48,20 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             }
         }
         Ok(batch.unwrap_or(0))
+    }
+
+    /// Checks that parameters have the shapes for which the graph was built: `each_param_mut` can replace them.
+    pub(super) fn check_params(&self) -> Result<()> {
+        for node in &self.source.nodes {
+            let NodeKind::Param(k) = node.kind else { continue };
+            let (named, shape) = (&self.params[k], &self.source.shapes[node.first].sizes);
+            if named.param.shape() != &shape[..] {
+                let name = format!("the parameter {:?}", named.name);
+                return Err(Error::shape(name, format!("{shape:?}"), named.param.shape())
+                    .help("The graph was built for this shape; build it again for another."));
+            }
+        }
+        Ok(())
     }
 
     fn other_count(&self, inputs: usize, outputs: usize) -> Error {

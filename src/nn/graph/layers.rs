@@ -1,7 +1,7 @@
 //! Layers in a graph that is being built.
 
 use super::builder::{GraphBuilder, Value};
-use super::dag::layer_place;
+use super::dag::{check_name, layer_place, taken};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::{Layer, LayerSpec};
@@ -53,7 +53,11 @@ impl<F: Scalar> GraphBuilder<F> {
     ) -> Option<usize> {
         let k = self.inner.borrow().layers.len();
         let name = name.map_or_else(|| k.to_string(), str::to_owned);
-        let built = self.of(first).and_then(|_| {
+        let is_free = || match self.inner.borrow().layers.iter().any(|(other, _)| *other == name) {
+            true => Err(taken("a layer", &name)),
+            false => check_name("a layer", &name),
+        };
+        let built = self.of(first).and_then(|_| is_free()).and_then(|()| {
             let others: Vec<(&str, Vec<usize>)> =
                 others.iter().map(|(name, value)| (*name, value.shape())).collect();
             let others: Vec<(&str, &[usize])> =
@@ -134,12 +138,12 @@ impl<F: Scalar> GraphBuilder<F> {
                 Some(place) => *place = Some(value),
                 None => {
                     let known: Vec<_> = ports.inputs().skip(1).map(|(name, _)| name).collect();
-                    return Err(Error::argument(
-                        "the name of an input",
-                        format!("one of {known:?}, once"),
-                        name,
-                    )
-                    .help("The first input is the value that `call` is called on."));
+                    let expected = match known[..] {
+                        [] => "left out, as the layer has one input".to_owned(),
+                        _ => format!("one of {known:?}, once"),
+                    };
+                    return Err(Error::argument("the name of an input", expected, name)
+                        .help("The first input is the value that `call` is called on."));
                 }
             }
         }

@@ -44,7 +44,7 @@ pub(in crate::nn) use file::OpsInForce;
 pub(crate) use infer::KIND;
 pub(crate) use op::{InferOp, TrainOp};
 pub(in crate::nn) use ops::builtin;
-pub use value::Size;
+pub use value::{Positions, Size};
 
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -121,8 +121,14 @@ impl<F: Scalar> Graph<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
+    /// What was written as a number stays as it is: `x.size(1)`, which was read when the graph was built, the range of a
+    /// `slice`, and the steps of an unrolled loop. What follows from the shape adapts: `mean` and the other reductions, `..-1`, `split`,
+    /// a -1 in `reshape`. A layer takes another shape if it takes any, as Dense takes any number of steps; a
+    /// `Sequential` inside takes the one it was built for.
+    ///
     /// # Errors
-    /// If there is no input of such a name, or a layer or an operation cannot take the new shapes.
+    /// If there is no input of such a name, it has another number of axes, or a layer or an operation cannot take the
+    /// new shapes.
     pub fn with_input_shapes(&self, shapes: &[(&str, &[usize])]) -> Result<Self> {
         Ok(Self::of_dag(self.dag.with_input_shapes(shapes)?))
     }

@@ -124,7 +124,8 @@ impl<O: ?Sized> Nodes<O> {
     }
 
     /// Adds an elementwise function.
-    pub fn push_function(&mut self, function: Function, inputs: &[usize]) -> Result<usize> {
+    pub fn push_function<F: Scalar>(&mut self, function: Function, inputs: &[usize]) -> Result<usize> {
+        function.check_numbers::<F>()?;
         let shapes = self.shapes_of(inputs);
         let shape = function.shape(&shapes)?;
         let is_kept = |i: usize| {

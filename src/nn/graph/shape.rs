@@ -42,9 +42,11 @@ impl Shape {
     pub fn check(self) -> Result<Self> {
         let fits = |all: usize, &n: &usize| all.checked_mul(n).filter(|all| (1..=MAX_NUMBERS).contains(all));
         if self.rank() > MAX_AXES || self.sizes.iter().try_fold(1, fits).is_none() {
-            let expected = format!("with at most {MAX_AXES} axes and 1 to {MAX_NUMBERS} numbers");
+            let expected = format!(
+                "with sizes of at least 1, at most {MAX_NUMBERS} numbers, and at most {MAX_AXES} axes with that of the batch"
+            );
             return Err(Error::shape("the value", expected, &self.sizes)
-                .help("Sizes are at least 1. Make the value smaller."));
+                .help("Correct the sizes; merge axes with `reshape`."));
         }
         Ok(self)
     }

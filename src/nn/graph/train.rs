@@ -4,7 +4,7 @@ use super::Graph;
 use super::compute::{call_ports, compute, may_be_in_place};
 use super::keep::Keep;
 use super::op::{Part, TrainOp, lost};
-use super::plan::{Action, Step};
+use super::plan::{Action, Plan, Step};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, Mode};
@@ -29,6 +29,8 @@ pub(super) struct Run<F: Scalar> {
     pub left_out: Vec<usize>,
     /// What was kept.
     pub keep: Arc<Keep>,
+    /// The plan by which it ran.
+    pub plan: Option<Arc<Plan<dyn TrainOp<F>>>>,
     /// Whether it is the cache of a forward pass whose backward pass has not begun.
     pub is_full: bool,
 }
@@ -42,6 +44,7 @@ impl<F: Scalar> Default for Run<F> {
             parts: Vec::new(),
             left_out: Vec::new(),
             keep: Arc::default(),
+            plan: None,
             is_full: false,
         }
     }
@@ -71,6 +74,7 @@ impl<F: Scalar> Graph<F> {
         run.slots.resize_with(self.dag.plan.steps.len(), || None);
         run.left_out.clear();
         run.keep = self.keep.clone();
+        run.plan = Some(self.dag.plan.clone());
         for (input, &slot) in inputs.iter_mut().zip(&self.dag.plan.inputs) {
             run.values[slot] = input.take().map(standard);
         }

@@ -6,9 +6,12 @@ use super::ops::{
     Concat, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, Transpose,
 };
 use crate::kernels::{Binary, Scalar, Unary};
-use std::ops::{Add, Bound, Div, Mul, Neg, RangeBounds, Sub};
+use std::ops::{
+    Add, Div, Mul, Neg, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive, Sub,
+};
 
-/// A size for [`Value::reshape`]: an `i32`, `i64`, `isize` or `usize`. -1 is the size that the others leave.
+/// A size for [`Value::reshape`], or a position for [`Value::slice`] and [`Value::index_axis`]: an `i32`, `i64`, `isize` or
+/// `usize`. A size of -1 is what the others leave, a position of -1 the last one.
 pub trait Size: Copy {
     /// Returns the size as a number that can be -1.
     fn size(self) -> i64;
@@ -24,6 +27,42 @@ macro_rules! sizes {
     )*};
 }
 sizes!(i32 i64 isize usize);
+
+/// A range of positions for [`Value::slice`]: `1..4`, `..-1`, `2..`, `1..=3`, `..`, of numbers of any type of [`Size`].
+pub trait Positions {
+    /// Returns the first position, and that behind the last; `None` is the end.
+    fn bounds(self) -> (i64, Option<i64>);
+}
+
+/// The position behind this one, which is included; behind -1 is the end.
+fn behind(last: impl Size) -> Option<i64> {
+    let last = last.size();
+    if last == -1 { None } else { Some(last.saturating_add(1)) }
+}
+
+macro_rules! positions {
+    ($($type:ident, $range:ident: $from:expr, $to:expr;)*) => {$(
+        impl<S: Size> Positions for $type<S> {
+            fn bounds(self) -> (i64, Option<i64>) {
+                let $range = self;
+                ($from, $to)
+            }
+        }
+    )*};
+}
+positions! {
+    Range, range: range.start.size(), Some(range.end.size());
+    RangeFrom, range: range.start.size(), None;
+    RangeTo, range: 0, Some(range.end.size());
+    RangeInclusive, range: range.start().size(), behind(*range.end());
+    RangeToInclusive, range: 0, behind(range.end);
+}
+
+impl Positions for RangeFull {
+    fn bounds(self) -> (i64, Option<i64>) {
+        (0, None)
+    }
+}
 
 /// Elementwise functions of one value.
 ///
@@ -259,7 +298,7 @@ impl<'g, F: Scalar> Value<'g, F> {
     /// Exchanges the last two axes, neither of which is the batch axis.
     #[track_caller]
     pub fn t(self) -> Self {
-        self.builder.op(Transpose, &[self])
+        self.builder.op_at("t", Transpose, &[self])
     }
 
     /// The axes in another order: axis `i` of the result is axis `axes[i]` of this value. The batch axis stays first.
@@ -269,34 +308,26 @@ impl<'g, F: Scalar> Value<'g, F> {
     }
 
     /// The same numbers in another shape: the sizes of one sample, without the batch axis. One size may be -1: it is what
-    /// the others leave.
+    /// the others leave. All sizes are of one type: `x.reshape([-1, n as i64])`.
     #[track_caller]
     pub fn reshape<S: Size, const N: usize>(self, sizes: [S; N]) -> Self {
         self.builder.op(Reshape { sizes: sizes.map(S::size).to_vec() }, &[self])
     }
 
     /// A range of positions along an axis: `0..4`, `2..`, `..-1`. Negative positions count from the end.
+    ///
+    /// Positions are numbers of any type of [`Size`]: `0..x.size(1) / 2`. They stay as they are for other shapes
+    /// ([`Graph::with_input_shapes`](super::Graph::with_input_shapes)).
     #[track_caller]
-    pub fn slice(self, axis: isize, range: impl RangeBounds<isize>) -> Self {
-        let from = match range.start_bound() {
-            Bound::Included(&from) => from as i64,
-            // After the last position there is none, which is refused.
-            Bound::Excluded(-1) => i64::MAX,
-            Bound::Excluded(&before) => (before as i64).saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let to = match range.end_bound() {
-            Bound::Included(-1) | Bound::Unbounded => None,
-            Bound::Included(&last) => Some((last as i64).saturating_add(1)),
-            Bound::Excluded(&to) => Some(to as i64),
-        };
-        self.part(axis, Part::Range(from, to))
+    pub fn slice(self, axis: isize, positions: impl Positions) -> Self {
+        let (from, to) = positions.bounds();
+        self.part("slice", axis, Part::Range(from, to))
     }
 
     /// One position along an axis, which goes: `torch.select`. -1 is the last position.
     #[track_caller]
-    pub fn index_axis(self, axis: isize, position: isize) -> Self {
-        self.part(axis, Part::Index(position as i64))
+    pub fn index_axis(self, axis: isize, position: impl Size) -> Self {
+        self.part("index_axis", axis, Part::Index(position.size()))
     }
 
     /// `N` parts of equal length along an axis: `torch.chunk`.
@@ -304,14 +335,14 @@ impl<'g, F: Scalar> Value<'g, F> {
     pub fn split<const N: usize>(self, axis: isize) -> [Self; N] {
         let mut parts = [self; N];
         for (i, part) in parts.iter_mut().enumerate() {
-            *part = self.part(axis, Part::Equal(i, N));
+            *part = self.part("split", axis, Part::Equal(i, N));
         }
         parts
     }
 
     #[track_caller]
-    fn part(self, axis: isize, part: Part) -> Self {
-        self.builder.op(Slice { axis: axis as i64, part }, &[self])
+    fn part(self, place: &str, axis: isize, part: Part) -> Self {
+        self.builder.op_at(place, Slice { axis: axis as i64, part }, &[self])
     }
 
     /// This value and then the others along an axis, along which alone their sizes may differ: `torch.cat`.
@@ -342,7 +373,7 @@ impl<'g, F: Scalar> Value<'g, F> {
     }
 }
 
-/// The four operators of two values, and of a value and a number on either side.
+/// The four operators of two values, and of a value and a number on either side: `f64`, or `i32` for literals such as 2.
 macro_rules! operators {
     ($($trait:ident $method:ident: $binary:expr, $right:expr, $left:expr;)*) => {$(
         impl<'g, F: Scalar> $trait for Value<'g, F> {
@@ -370,13 +401,29 @@ macro_rules! operators {
                 value.unary(of(self))
             }
         }
+
+        impl<'g, F: Scalar> $trait<i32> for Value<'g, F> {
+            type Output = Self;
+            #[track_caller]
+            fn $method(self, number: i32) -> Self {
+                $trait::$method(self, f64::from(number))
+            }
+        }
+
+        impl<'g, F: Scalar> $trait<Value<'g, F>> for i32 {
+            type Output = Value<'g, F>;
+            #[track_caller]
+            fn $method(self, value: Value<'g, F>) -> Value<'g, F> {
+                $trait::$method(f64::from(self), value)
+            }
+        }
     )*};
 }
 operators! {
     Add add: Binary::Add, Unary::Plus, Unary::Plus;
     Sub sub: Binary::Subtract, |c| Unary::Plus(-c), Unary::SubtractFrom;
     Mul mul: Binary::Multiply, Unary::Times, Unary::Times;
-    Div div: Binary::Divide, |c| Unary::Times(1.0 / c), Unary::DivideInto;
+    Div div: Binary::Divide, Unary::DivideBy, Unary::DivideInto;
 }
 
 impl<F: Scalar> Neg for Value<'_, F> {

@@ -44,11 +44,15 @@ impl Slice {
             }
         };
         if from < 0 || from >= to || to > size {
+            if let Part::Index(i) = self.part {
+                let expected = format!("one of the {size} positions of axis {}", self.axis);
+                return Err(Error::argument("the position", expected, i)
+                    .help("Positions count from 0, and negative ones from the end: -1 is the last."));
+            }
             let found = match self.part {
-                Part::Range(from, None) => format!("{from}.."),
-                Part::Range(from, Some(to)) => format!("{from}..{to}"),
-                Part::Index(i) => i.to_string(),
-                Part::Equal(i, n) => format!("part {i} of {n}"),
+                Part::Range(from, None) => format!("`{from}..`"),
+                Part::Range(from, Some(to)) => format!("`{from}..{to}`"),
+                Part::Index(_) | Part::Equal(..) => "another".to_owned(),
             };
             let expected = format!("within the {size} positions of axis {}, and not empty", self.axis);
             return Err(Error::argument("the range", expected, found)
