@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! builder.rs              records nodes; errors with the user's line
-//! layers.rs, value.rs     the calls that add layers and operations
+//! layers.rs, value.rs     the calls that add layers and operations; positions.rs has the types of their arguments
 //! lengths.rs              the calls about lengths of sequences
 //! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
 //! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
@@ -32,6 +32,7 @@ mod nodes;
 mod op;
 mod ops;
 mod plan;
+mod positions;
 mod program;
 mod shape;
 mod summary;
@@ -44,7 +45,7 @@ pub(in crate::nn) use file::OpsInForce;
 pub(crate) use infer::KIND;
 pub(crate) use op::{InferOp, TrainOp};
 pub(in crate::nn) use ops::builtin;
-pub use value::{Positions, Size};
+pub use positions::{Positions, Size};
 
 use crate::error::Result;
 use crate::kernels::Scalar;

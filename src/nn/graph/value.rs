@@ -5,64 +5,9 @@ use super::function::Function;
 use super::ops::{
     Concat, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, Transpose,
 };
+use super::positions::{Positions, Size};
 use crate::kernels::{Binary, Scalar, Unary};
-use std::ops::{
-    Add, Div, Mul, Neg, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive, Sub,
-};
-
-/// A size for [`Value::reshape`], or a position for [`Value::slice`] and [`Value::index_axis`]: an `i32`, `i64`, `isize` or
-/// `usize`. A size of -1 is what the others leave, a position of -1 the last one.
-pub trait Size: Copy {
-    /// Returns the size as a number that can be -1.
-    fn size(self) -> i64;
-}
-
-macro_rules! sizes {
-    ($($type:ty)*) => {$(
-        impl Size for $type {
-            fn size(self) -> i64 {
-                i64::try_from(self).unwrap_or(i64::MAX)
-            }
-        }
-    )*};
-}
-sizes!(i32 i64 isize usize);
-
-/// A range of positions for [`Value::slice`]: `1..4`, `..-1`, `2..`, `1..=3`, `..`, of numbers of any type of [`Size`].
-pub trait Positions {
-    /// Returns the first position, and that behind the last; `None` is the end.
-    fn bounds(self) -> (i64, Option<i64>);
-}
-
-/// The position behind this one, which is included; behind -1 is the end.
-fn behind(last: impl Size) -> Option<i64> {
-    let last = last.size();
-    if last == -1 { None } else { Some(last.saturating_add(1)) }
-}
-
-macro_rules! positions {
-    ($($type:ident, $range:ident: $from:expr, $to:expr;)*) => {$(
-        impl<S: Size> Positions for $type<S> {
-            fn bounds(self) -> (i64, Option<i64>) {
-                let $range = self;
-                ($from, $to)
-            }
-        }
-    )*};
-}
-positions! {
-    Range, range: range.start.size(), Some(range.end.size());
-    RangeFrom, range: range.start.size(), None;
-    RangeTo, range: 0, Some(range.end.size());
-    RangeInclusive, range: range.start().size(), behind(*range.end());
-    RangeToInclusive, range: 0, behind(range.end);
-}
-
-impl Positions for RangeFull {
-    fn bounds(self) -> (i64, Option<i64>) {
-        (0, None)
-    }
-}
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Elementwise functions of one value.
 ///

@@ -1,5 +1,6 @@
 //! A program without a mistake; it shows that the others fail because of theirs.
 use plywood::ndarray::{Array2, arr2};
+use plywood::nn::Value;
 use plywood::optim::CosineDecay;
 use plywood::prelude::*;
 
@@ -7,6 +8,10 @@ use plywood::prelude::*;
 struct Beep;
 
 impl Callback for Beep {}
+
+fn both<'g>(x: Value<'g>, y: Value<'g>) -> Value<'g> {
+    (x * y).tanh()
+}
 
 const KIND: Kind = Kind::own("mycrate.beep");
 
@@ -26,5 +31,10 @@ fn main() -> Result<()> {
     let mut model = Sequential::builder([1]).layer(Dense::units(1)).build()?;
     Trainer::new(MeanSquaredError, Adam::default()).metric(MAE::default()).fit(&mut model, &data)?;
     println!("{}", model.predict(&arr2(&[[1.0]]))?);
+
+    let g = Graph::builder();
+    let x = g.input("x", [4, 2]);
+    g.output("y", 2 * x.slice(1, 1..3).sum(1) * both(x, x).index_axis(1, 2).reshape([-1, 2]).sum(1));
+    println!("{}", g.build()?);
     Ok(())
 }
