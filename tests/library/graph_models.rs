@@ -1009,3 +1009,61 @@ fn several_outputs_are_refused_wherever_one_is_trained() {
         );
     }
 }
+
+/// A graph of two inputs and two outputs in a loop of one's own: saved in the middle of an epoch, loaded and gone on with,
+/// it has the same bytes as without a break, whatever the number of threads. A frozen layer, dropout and running statistics
+/// among it, gradients of two batches to a step.
+#[test]
+fn two_outputs_are_gone_on_with_in_mid_epoch_to_the_same_bytes() {
+    use plywood::losses::Loss;
+    let build = || {
+        let g = Graph::builder().seed(6);
+        let (image, row) = (g.input("image", [1, 6, 6]), g.input("row", [3]));
+        let x = image.layer(Conv2d::filters(4, 3)).layer(BatchNorm::new()).layer(ReLU).layer(Flatten);
+        let x = x.concat(&[row], -1).layer(Dense::units(12)).tanh().layer(Dropout::rate(0.3));
+        g.output("class", x.layer(Dense::units(3)).softmax());
+        g.output("size", x.layer(Dense::units(1)) * g.param("scale", [1], Initializer::Constant(1.5)));
+        let mut model = g.build().unwrap();
+        model.freeze("0").unwrap();
+        model
+    };
+    let optimizer = || Optimizer::new(AdamW::default()).learning_rate(0.01).batches_per_step(2);
+    let data = |batch: usize, axes: &[usize]| numbers(&[&[8], axes].concat(), batch).mapv(|x| x as f32);
+    let step = |model: &mut Graph, optimizer: &mut Optimizer, batch: usize| {
+        let inputs = [Some(data(batch, &[1, 6, 6])), Some(data(batch + 50, &[3]))];
+        let mut outputs = [None, None];
+        let cache = model.train(&mut { inputs }, &[true, false], &mut outputs).unwrap();
+        let [class, size] = outputs.map(Option::unwrap);
+        let labels: Vec<usize> = (0..8).map(|i| (i * batch) % 3).collect();
+        let (_, dc) = CrossEntropy::default().value_and_grad_logits(class, &labels[..], None, 8.0).unwrap();
+        let (_, ds) = MeanSquaredError.value_and_grad(size, &data(batch, &[1]), None, 8.0).unwrap();
+        model.learn(cache, &mut [Some(dc), Some(ds)]).unwrap();
+        optimizer.step(model).unwrap();
+    };
+    let run = |break_at: Option<usize>| {
+        let (mut model, mut own) = (build(), optimizer());
+        for batch in 0..17 {
+            if break_at == Some(batch) {
+                let state: plywood::io::State = {
+                    let json = serde_json::to_string(&own.state(&model)).unwrap();
+                    serde_json::from_str(&json).unwrap()
+                };
+                let bytes = model.to_bytes().unwrap();
+                model = Graph::of_model(Registry::builtin().from_bytes(&bytes).unwrap()).unwrap();
+                own = optimizer();
+                own.load_state(&mut model, state).unwrap();
+            }
+            step(&mut model, &mut own, batch);
+        }
+        assert_ne!(model.to_bytes().unwrap(), build().to_bytes().unwrap());
+        model.to_bytes().unwrap()
+    };
+    let whole = {
+        let _threads = crate::take_threads(1);
+        run(None)
+    };
+    for (threads, break_at) in [(1, Some(7)), (2, Some(8)), (3, Some(1)), (3, None)] {
+        let _threads = crate::take_threads(threads);
+        assert_eq!(run(break_at), whole, "{threads} threads, a break at {break_at:?}");
+    }
+}

@@ -21,8 +21,23 @@ fn graph_of(sizes: &[usize], build: impl for<'g> Fn(&'g GraphBuilder<f64>, V<'g>
     g.build().unwrap()
 }
 
+/// The graph, saved and loaded.
+fn graph_of_bytes(graph: &Graph<f64>) -> Graph<f64> {
+    let bytes = graph.to_bytes().unwrap();
+    Graph::of_model(Registry::<f64>::builtin().from_bytes(&bytes).unwrap()).unwrap()
+}
+
 fn check(name: &str, sizes: &[usize], build: impl for<'g> Fn(&'g GraphBuilder<f64>, V<'g>) -> V<'g>) {
-    let graph = graph_of(sizes, build);
+    let mut graph = graph_of(sizes, build);
+    // An empty batch, forward and backward.
+    let empty = || Some(Tensor::<f64>::zeros([&[0], sizes].concat()));
+    let (mut y, mut dx) = ([None], [None]);
+    let cache =
+        graph.eval(&mut [empty()], &[false], &mut y).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(y[0].as_ref().unwrap().shape(), [&[0], graph.outputs()[0].shape()].concat(), "{name}");
+    graph.input_gradients(cache, &mut y, &mut dx).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(dx[0].as_ref().is_none_or(|dx| dx.shape()[0] == 0), "{name}");
+    let graph = graph_of_bytes(&graph);
     if let Err(error) = LayerCheck::<f64>::new(sizes).run(graph) {
         panic!("{name}: {error}");
     }
