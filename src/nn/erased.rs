@@ -143,6 +143,10 @@ impl<F: Scalar, L: Layer<F>> AnyLayer<F> for L {
         L::KIND.name()
     }
 
+    fn erased_label(&self) -> &str {
+        self.label()
+    }
+
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.output_shape(input)
     }

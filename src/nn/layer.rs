@@ -86,6 +86,12 @@ pub trait Layer<F: Scalar = f32>:
     /// Two layers with the same `KIND` cannot be in one registry; the names of the built-in layers have no full stop.
     const KIND: Kind;
 
+    /// Returns the name in the summary and in errors: by default the [`KIND`](Layer::KIND). A
+    /// [`Graph::layer`](crate::nn::Graph::layer) has a label of its own.
+    fn label(&self) -> &str {
+        Self::KIND.name()
+    }
+
     /// What `backward` needs from `forward_train`.
     ///
     /// Use `()` if the derivative depends only on the gradient. `Send + Sync` allows a training step to move to another

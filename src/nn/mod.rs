@@ -121,7 +121,7 @@ pub use elementwise::Elementwise;
 pub use embedding::{
     BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
-pub use graph::{Graph, GraphBuilder, Positions, Size, Value};
+pub use graph::{Graph, GraphBuilder, GraphSpec, Positions, Size, Value};
 pub use infer_registry::InferRegistry;
 pub use layer::Layer;
 pub use layer_spec::LayerSpec;

@@ -12,6 +12,10 @@ use std::fmt::Debug;
 pub trait AnyLayer<F: Scalar>: Debug + Send + Sync {
     /// [`Layer::KIND`](super::Layer::KIND), which is also the layer's name in a saved file.
     fn erased_kind(&self) -> &'static str;
+    /// [`Layer::label`](super::Layer::label).
+    fn erased_label(&self) -> &str {
+        self.erased_kind()
+    }
     /// [`Layer::output_shape`](super::Layer::output_shape).
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
     /// [`Layer::visit_params`](super::Layer::visit_params), with the layer's own names.
@@ -60,6 +64,11 @@ impl<'a, F: Scalar> Part<'a, F> {
     /// Returns the shape of one input, without the batch axis.
     pub fn input(&self) -> &[usize] {
         &self.input
+    }
+
+    /// Returns the layer's name in the summary: see [`Layer::label`](super::Layer::label).
+    pub fn label(&self) -> &str {
+        self.layer.erased_label()
     }
 
     /// Returns the layer's [`KIND`](super::Layer::KIND).

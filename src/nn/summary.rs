@@ -58,7 +58,7 @@ fn table<F: Scalar>(prefix: &str, parts: Vec<Part<'_, F>>, rows: &mut Vec<[Strin
             layer.erased_output_shape(part.input()).map_or_else(|_| "?".into(), |shape| format!("{shape:?}"));
         let mut count = Count::default();
         layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
-        rows.push([name.clone(), layer.erased_kind().to_owned(), shape, grouped(count.total())]);
+        rows.push([name.clone(), layer.erased_label().to_owned(), shape, grouped(count.total())]);
         table(&format!("{name}."), layer.erased_parts(part.input()), rows);
     }
 }

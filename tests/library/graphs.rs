@@ -242,3 +242,83 @@ fn a_graph_of_layers_has_the_bits_of_the_row() {
     assert_eq!(row.predict(&images).unwrap(), graph.predict(&images).unwrap());
     assert_eq!(graph.final_activation(0), row.final_activation(0), "the softmax is left out in training");
 }
+
+/// A layer from its forward pass, in a row, in a block and in a graph: its name in the summary and in errors, its
+/// parameters, loaded without its code, and the bits of the same layers.
+#[test]
+fn a_layer_from_its_forward_pass_is_a_layer_like_others() {
+    fn norm<'g>(g: &'g GraphBuilder, x: Value<'g>, epsilon: f64) -> Value<'g> {
+        let centred = x - x.mean_keepdim(-1);
+        let scale = g.param("weight", [x.size(-1)], Initializer::Constant(1.0));
+        centred / (centred.square().mean_keepdim(-1) + epsilon).sqrt() * scale
+    }
+    let dense_tanh = |units: usize| {
+        Graph::layer("dense_tanh", move |g, x| {
+            let w = g.param("weight", [x.size(-1), units], Initializer::GlorotUniform);
+            (x.matmul(w) + g.param("bias", [units], Initializer::Zeros)).tanh()
+        })
+    };
+    let layers = || {
+        let block =
+            Sequential::block().layer(dense_tanh(5)).layer(Graph::layer("norm", |g, x| norm(g, x, 1e-5)));
+        Sequential::builder([3])
+            .seed(4)
+            .layer(dense_tanh(4))
+            .layer(block)
+            .layer(Residual::around(Sequential::block().layer(Graph::layer("halved", |_, x| x / 2))))
+    };
+    let mut model = layers().layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let mut names = Vec::new();
+    model.visit_params(&mut |name, param| names.push(format!("{name} {:?}", param.shape())));
+    let expected = ["0.weight [3, 4]", "0.bias [4]", "1.0.weight [4, 5]", "1.0.bias [5]", "1.1.weight [5]"];
+    assert_eq!(names[..5], expected);
+    let text = model.to_string();
+    for label in ["dense_tanh", "norm", "halved"] {
+        assert!(text.contains(label), "{label}: {text}");
+    }
+    // The initial values are those of the layer that draws from the same streams.
+    let same = Sequential::builder([3]).seed(4).layer(Dense::units(4)).layer(Tanh).build().unwrap();
+    let own = Sequential::builder([3]).seed(4).layer(dense_tanh(4)).build().unwrap();
+    let x = plywood::ndarray::Array2::from_shape_fn((6, 3), |(i, j)| ((i * 3 + j) as f32).sin());
+    assert_eq!(own.predict(&x).unwrap(), same.predict(&x).unwrap());
+
+    let labels = (0..6).map(|i| i % 2).collect::<Vec<usize>>();
+    let data = ArrayDataset::new(x.clone(), labels).unwrap();
+    let trainer = Trainer::new(CrossEntropy::default(), Adam::default()).learning_rate(0.05).epochs(40);
+    let history = trainer.progress(Progress::Silent).fit(&mut model, &data).unwrap();
+    assert!(history.last("loss").unwrap() < 0.5 * history.get("loss")[0]);
+    let bytes = model.to_bytes().unwrap();
+    let loaded = Sequential::from_bytes(&bytes, &Registry::builtin()).unwrap();
+    assert_eq!(loaded.predict(&x).unwrap(), model.predict(&x).unwrap());
+    assert_eq!((loaded.to_string(), loaded.to_bytes().unwrap()), (model.to_string(), bytes));
+
+    LayerCheck::<f32>::new(&[3]).run(dense_tanh(4)).unwrap();
+    LayerCheck::<f64>::new(&[4, 3])
+        .run(Graph::<f64>::layer_of("scaled", |g, x| x * g.param("scale", [3], Initializer::Constant(0.7))))
+        .unwrap();
+
+    let error = |spec: Result<Sequential>| spec.map(drop).unwrap_err().to_string();
+    let text = error(Sequential::builder([3]).layer(Graph::layer("bad", |_, x| x.reshape([2, 2]))).build());
+    assert!(text.starts_with("layer 0 (graph), bad, reshape, tests/library/graphs.rs:"), "{text}");
+    let text = error(Sequential::builder([3]).layer(Graph::layer("", |_, x| x)).build());
+    assert!(text.contains("the name of a layer must be one or more characters"), "{text}");
+    let text = error(
+        Sequential::builder([3])
+            .layer(Graph::layer("unused", |g, _| g.param("w", [3], Initializer::Zeros)))
+            .build(),
+    );
+    assert!(
+        text.contains("unused") && text.contains("must depend on an input, got a parameter alone"),
+        "{text}"
+    );
+    let twice = Graph::layer("twice", |g, x| {
+        let [a, b] = [(), ()].map(|()| g.param("w", [3], Initializer::Zeros));
+        x * a + b
+    });
+    let text = error(Sequential::builder([3]).layer(twice).build());
+    assert!(text.contains("the name of a parameter must be one that is not taken, got \"w\""), "{text}");
+    let mut model = Sequential::builder([3]).layer(dense_tanh(2)).build().unwrap();
+    model.visit_params_mut(&mut |_, param| *param = Param::new(arr2(&[[1.0f32]])));
+    let text = model.predict(&x).unwrap_err().to_string();
+    assert!(text.contains("layer 0 (dense_tanh): the parameter \"weight\" must have shape [3, 2]"), "{text}");
+}

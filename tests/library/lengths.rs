@@ -48,7 +48,15 @@ fn row_for(words: usize, trained: &Sequential, build: impl Fn(usize) -> Sequenti
 #[test]
 fn a_text_has_the_same_bits_alone_padded_and_padded_further_in_a_row() {
     type Build = fn(usize) -> Sequential;
-    let rows: [(&str, Build); 4] = [
+    let rows: [(&str, Build); 5] = [
+        ("layers from their forward pass", |words| {
+            let gated = Graph::layer("gated", |g, x| {
+                let w = g.param("w", [24, 24], Initializer::GlorotUniform);
+                x.matmul(w).sigmoid() * x + x.layer(Dense::units(24)).layer(LayerNorm::new())
+            });
+            let row = Sequential::builder([words]).layer(embedding()).layer(gated);
+            row.layer(PoolSteps::mean()).build().unwrap()
+        }),
         ("mean", |words| {
             let row = Sequential::builder([words])
                 .layer(embedding())
@@ -329,6 +337,20 @@ fn what_mixes_steps_is_an_error() {
         let error = error.unwrap_err();
         assert!(
             error.starts_with("layer 1 (") && error.contains("the input \"input\" must have no padding"),
+            "{error}"
+        );
+    }
+    // Layers from their forward pass: what reduces the steps does not get the lengths.
+    let forward: [(&str, Make); 4] = [
+        ("mean", |_, x| x.mean(1)),
+        ("flat", |_, x| x.reshape([-1])),
+        ("read", |_, x| x.layer(RecurrentSpec(4))),
+        ("joined", |_, x| x.concat(&[x], 1)),
+    ];
+    for (name, make) in forward {
+        let error = kept(row().layer(Graph::layer(name, make))).unwrap_err();
+        assert!(
+            error.starts_with(&format!("layer 1 ({name}): the input \"input\" must have no padding")),
             "{error}"
         );
     }

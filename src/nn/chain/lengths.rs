@@ -44,7 +44,7 @@ impl Ways {
         let mut ways = Self { of_layers: Vec::with_capacity(layers.len()), ..Self::default() };
         for (i, (layer, input)) in layers.iter().zip(shapes).enumerate() {
             let way = Way::of(&**layer, input, whose != Whose::Nobody);
-            let way = way.map_err(|error| error.at(place(i, layer.erased_kind())))?;
+            let way = way.map_err(|error| error.at(place(i, layer.erased_label())))?;
             ways.reads_input |= way.reads() && whose == Whose::Input;
             whose = match way.origin {
                 Origin::None => Whose::Nobody,

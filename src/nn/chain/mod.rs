@@ -105,7 +105,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
 
     /// Returns the text with which errors name layer `i`.
     pub fn place(&self, i: usize) -> String {
-        place(i, self.layers[i].erased_kind())
+        place(i, self.layers[i].erased_label())
     }
 
     /// Returns what remains of layer `i` in a pass to the logits: of all layers but the last, the whole layer. So it is

@@ -41,6 +41,8 @@ use std::panic::Location;
 pub struct GraphBuilder<F: Scalar = f32> {
     pub(super) inner: RefCell<Inner<F>>,
     pub(super) random: Random,
+    /// The name of the graph as a layer; empty for a model.
+    label: String,
 }
 
 /// What has been added so far.
@@ -102,7 +104,12 @@ impl<F: Scalar> GraphBuilder<F> {
             ends: Vec::new(),
             error: None,
         };
-        Self { inner: RefCell::new(inner), random: Random::seed(0) }
+        Self { inner: RefCell::new(inner), random: Random::seed(0), label: String::new() }
+    }
+
+    /// Returns the builder of a layer that draws from here.
+    pub(super) fn of_layer(random: Random, label: String) -> Self {
+        Self { random, label, ..Self::new() }
     }
 
     /// Sets the seed of everything random in the graph; the default is 0. Call it first: what was drawn before keeps its
@@ -232,7 +239,7 @@ impl<F: Scalar> GraphBuilder<F> {
         let Inner { source, params, layers, ends, error } = self.inner.into_inner();
         match error {
             Some(error) => Err(error),
-            None => Ok(Graph::of_dag(Dag::new(source, params, layers, ends)?)),
+            None => Ok(Graph::of_dag(Dag::new(self.label, source, params, layers, ends)?)),
         }
     }
 

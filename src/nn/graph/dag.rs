@@ -27,6 +27,8 @@ use std::sync::Arc;
 /// The nodes of a graph, its parameters and layers, and the plan by which it runs.
 #[derive(Debug)]
 pub(crate) struct Dag<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized> {
+    /// The name as a layer; empty for a model.
+    pub(super) label: String,
     pub(super) source: Arc<Nodes<O>>,
     pub(super) params: Vec<Named<F>>,
     pub(super) layers: Vec<(String, Box<L>)>,
@@ -44,6 +46,7 @@ pub(crate) struct Dag<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized> {
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O> {
     /// Creates a graph from nodes whose shapes were checked, and plans it.
     pub(super) fn new(
+        label: String,
         source: Nodes<O>,
         params: Vec<Named<F>>,
         layers: Vec<(String, Box<L>)>,
@@ -62,8 +65,11 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         let (in_ports, out_ports): (Vec<_>, _) =
             (inputs.collect(), ends.iter().map(|(name, value)| port(name, *value)).collect());
         let labels = Arc::new(labels::<F, L, O>(&source, &params, &layers));
+        if !label.is_empty() {
+            check_name("a layer", &label)?;
+        }
         let (source, known) = (Arc::new(source), Vec::new());
-        let mut dag = Self { source, params, layers, ends, in_ports, out_ports, plan, known, labels };
+        let mut dag = Self { label, source, params, layers, ends, in_ports, out_ports, plan, known, labels };
         dag.check()?;
         dag.known = dag.known_by(|layer, input| layer.erased_output_activation(input));
         Ok(dag)
@@ -171,7 +177,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         }
         if let Some(k) = used.iter().position(|used| !used) {
             let (name, layer) = &self.layers[k];
-            let place = layer_place(name, layer.erased_kind());
+            let place = layer_place(name, layer.erased_label());
             return Err(Error::data(place, "be read by an output", "one that is not")
                 .help("Use its output, or remove it: it would be saved, and never be trained."));
         }
@@ -184,6 +190,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         Box<L>: Clone,
     {
         Self {
+            label: self.label.clone(),
             source: self.source.clone(),
             params: self.params.clone(),
             layers: self.layers.clone(),
@@ -237,7 +244,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             };
             pushed.map_err(|error| error.at(self.place(i)))?;
         }
-        Self::new(source, self.params.clone(), self.layers.clone(), self.ends.clone())
+        Self::new(self.label.clone(), source, self.params.clone(), self.layers.clone(), self.ends.clone())
     }
 
     /// The text with which errors name a node.
@@ -318,7 +325,7 @@ fn place<F: Scalar, L: ErasedInfer<F> + ?Sized, O: ?Sized>(
     match kind {
         NodeKind::Input(_) => format!("the input {label}"),
         NodeKind::Param(_) => format!("the parameter {label}"),
-        NodeKind::Layer(k) => layer_place(&layers[*k].0, layers[*k].1.erased_kind()),
+        NodeKind::Layer(k) => layer_place(&layers[*k].0, layers[*k].1.erased_label()),
         NodeKind::Elementwise(_) | NodeKind::Op(_) | NodeKind::Lengths => format!("operation {label}"),
     }
 }

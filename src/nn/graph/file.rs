@@ -2,6 +2,7 @@
 //!
 //! | part | content |
 //! |---|---|
+//! | label | the name of a graph that is a layer; empty for a model |
 //! | layers | name, kind and bytes |
 //! | parameters | name and parameter; constants have an empty name |
 //! | nodes | an input (name, shape of a sample), a parameter or a layer (by number), an operation (kind and bytes), a value with or without lengths; with the values that it reads |
@@ -57,7 +58,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Serialize fo
             self.params.iter().map(|named| (named.name.as_str(), &named.param)).collect();
         let mut layers = Vec::with_capacity(self.layers.len());
         for (name, layer) in &self.layers {
-            let place = || super::dag::layer_place(name, layer.erased_kind());
+            let place = || super::dag::layer_place(name, layer.erased_label());
             let bytes = layer.erased_encode().map_err(|e| encoding_error(e.at(place())))?;
             layers.push((name.as_str(), layer.erased_kind(), Bytes(bytes.into())));
         }
@@ -91,7 +92,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Serialize fo
         }
         let outputs: Vec<_> = self.ends.iter().map(|(name, value)| (name.as_str(), place(*value))).collect();
         // In the order in which they are encoded, which is that of their numbers.
-        (layers, params, nodes, outputs).serialize(serializer)
+        (&self.label, layers, params, nodes, outputs).serialize(serializer)
     }
 }
 
@@ -111,6 +112,7 @@ impl<'de, L: ?Sized + 'static> Deserialize<'de> for ReadLayer<L> {
 #[derive(Deserialize)]
 #[serde(bound = "")]
 struct ReadGraph<'a, F: Scalar, L: ?Sized + 'static> {
+    label: String,
     #[serde(deserialize_with = "codec::list::<_, _, MAX_NODES>")]
     layers: Vec<ReadLayer<L>>,
     #[serde(deserialize_with = "codec::list::<_, _, MAX_NODES>")]
@@ -143,7 +145,7 @@ fn of_stored<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized + 'st
     }
     let ends = read.outputs.into_iter().map(|(name, place)| Ok((name, value(&source, place)?)));
     let ends = ends.collect::<Result<_>>()?;
-    Dag::new(source, params, layers, ends)
+    Dag::new(read.label, source, params, layers, ends)
 }
 
 /// Adds a node that was read.

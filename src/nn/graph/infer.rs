@@ -248,7 +248,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             let mut found = None;
             layer.erased_visit(&mut |own, param| {
                 if found.is_none() && bad(param) {
-                    let place = super::dag::layer_place(name, layer.erased_kind());
+                    let place = super::dag::layer_place(name, layer.erased_label());
                     found = Some(format!("the parameter {own} of {place}"));
                 }
             });

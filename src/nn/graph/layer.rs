@@ -30,6 +30,19 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized + 'static, O: super::op::OpTable<F> +
             .help("A graph with several of them is a model of its own.")
     }
 
+    /// [`Layer::label`].
+    fn label(&self) -> &str {
+        if self.label.is_empty() { KIND } else { &self.label }
+    }
+
+    /// [`Layer::keeps_steps`]: whether the output has the lengths that the input would have.
+    fn keeps_steps(&self) -> bool {
+        let ([_], [(_, end)]) = (&self.in_ports[..], &self.ends[..]) else { return false };
+        self.source
+            .lengths_if_inputs_had(|k| &*self.layers[k].1)
+            .is_some_and(|lengths| lengths[*end] == Some(0))
+    }
+
     /// [`Layer::output_shape`].
     fn output_shape_for(&self, input: &[usize]) -> Result<Vec<usize>> {
         let ([own], [output]) = (&self.in_ports[..], &self.out_ports[..]) else { return Err(self.not_one()) };
@@ -90,6 +103,15 @@ impl<F: Scalar> Graph<F> {
 impl<F: Scalar> Layer<F> for Graph<F> {
     const KIND: Kind = Kind::builtin(KIND);
     type Cache = ModelCache;
+
+    /// The label of a [`Graph::layer`], or "graph".
+    fn label(&self) -> &str {
+        self.dag.label()
+    }
+
+    fn keeps_steps(&self, _: &[usize]) -> bool {
+        self.dag.keeps_steps()
+    }
 
     /// A built graph accepts only the shape that it was built for.
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -186,6 +208,10 @@ impl<F: Scalar> AnyLayer<F> for InferGraph<F> {
         KIND
     }
 
+    fn erased_label(&self) -> &str {
+        self.label()
+    }
+
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.output_shape_for(input)
     }
@@ -221,7 +247,7 @@ impl<F: Scalar> ErasedInfer<F> for InferGraph<F> {
     }
 
     fn erased_keeps_steps(&self, _: &[usize]) -> bool {
-        false
+        self.keeps_steps()
     }
 
     fn erased_ports(&self) -> Ports {

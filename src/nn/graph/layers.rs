@@ -110,7 +110,7 @@ impl<F: Scalar> GraphBuilder<F> {
             Err(error) => {
                 let place = {
                     let (name, layer) = &self.inner.borrow().layers[k];
-                    layer_place(name, layer.erased_kind())
+                    layer_place(name, layer.erased_label())
                 };
                 self.value(&place, Err(error));
                 bad()

@@ -13,6 +13,7 @@
 //! infer.rs                inference
 //! keep.rs, train.rs       which values a training step keeps, and its forward half
 //! backward.rs             its backward half
+//! layer.rs, spec.rs       a graph as a layer, and a layer from its forward pass
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
 //! ```
 
@@ -35,6 +36,7 @@ mod plan;
 mod positions;
 mod program;
 mod shape;
+mod spec;
 mod summary;
 mod train;
 mod value;
@@ -46,6 +48,7 @@ pub(crate) use infer::KIND;
 pub(crate) use op::{InferOp, TrainOp};
 pub(in crate::nn) use ops::builtin;
 pub use positions::{Positions, Size};
+pub use spec::GraphSpec;
 
 use crate::error::Result;
 use crate::kernels::Scalar;

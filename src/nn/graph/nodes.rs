@@ -128,10 +128,7 @@ impl<O: ?Sized> Nodes<O> {
         function.check_numbers::<F>()?;
         let shapes = self.shapes_of(inputs);
         let shape = function.shape(&shapes)?;
-        let is_kept = |i: usize| {
-            shapes[i].sizes.len() == shape.sizes.len() && shapes[i].sizes.first() == shape.sizes.first()
-        };
-        let lengths = self.lengths_by(inputs, |i| Steps::kept_if(is_kept(i)))?;
+        let lengths = self.lengths_by(inputs, &self.lengths, |i| steps_of_function(shapes[i], &shape))?;
         let inputs = inputs.iter().copied().map(Some).collect();
         self.push(NodeKind::Elementwise(function), inputs, vec![shape], lengths)
     }
@@ -143,7 +140,7 @@ impl<O: ?Sized> Nodes<O> {
     {
         let shapes = self.shapes_of(inputs);
         let shape = op.shape(&shapes)?;
-        let lengths = self.lengths_by(inputs, |i| op.steps(&shapes, &shape, i))?;
+        let lengths = self.lengths_by(inputs, &self.lengths, |i| op.steps(&shapes, &shape, i))?;
         self.push(NodeKind::Op(op), inputs.iter().copied().map(Some).collect(), vec![shape], lengths)
     }
 
@@ -161,10 +158,15 @@ impl<O: ?Sized> Nodes<O> {
     }
 
     /// Returns the lengths of what is computed from these values, by what becomes of the steps of each.
-    fn lengths_by(&self, inputs: &[usize], steps: impl Fn(usize) -> Steps) -> Result<Option<usize>> {
+    fn lengths_by(
+        &self,
+        inputs: &[usize],
+        lengths_of: &[Option<usize>],
+        steps: impl Fn(usize) -> Steps,
+    ) -> Result<Option<usize>> {
         let mut found = None;
         for (i, &value) in inputs.iter().enumerate() {
-            let Some(lengths) = self.lengths[value] else { continue };
+            let Some(lengths) = lengths_of[value] else { continue };
             match steps(i) {
                 Steps::Mixed => return Err(unknown("the value")),
                 Steps::Read => {}
@@ -176,9 +178,57 @@ impl<O: ?Sized> Nodes<O> {
         let has_none = |(i, &value): (usize, &usize)| {
             let shape = &self.shapes[value];
             let is_joined = shape.batched && shape.sizes.first().is_some_and(|&steps| steps > 1);
-            self.lengths[value].is_none() && is_joined && steps(i) == Steps::Kept
+            lengths_of[value].is_none() && is_joined && steps(i) == Steps::Kept
         };
         if found.is_some() && inputs.iter().enumerate().any(has_none) { Err(different()) } else { Ok(found) }
+    }
+
+    /// Returns the lengths of all values if the inputs had some, whose number is 0; other numbers stand for others. `None` if steps would be mixed, or something would not be given the lengths that it reads.
+    pub fn lengths_if_inputs_had<'l, F: Scalar, L: ErasedInfer<F> + ?Sized + 'l>(
+        &self,
+        layer: impl Fn(usize) -> &'l L,
+    ) -> Option<Vec<Option<usize>>>
+    where
+        O: InferOp<F>,
+    {
+        let mut all: Vec<Option<usize>> = vec![None; self.shapes.len()];
+        for node in &self.nodes {
+            let inputs: Vec<usize> = node.inputs.iter().flatten().copied().collect();
+            let (shapes, shape) = (self.shapes_of(&inputs), &self.shapes[node.first]);
+            all[node.first] = match &node.kind {
+                NodeKind::Input(_) => (!shape.sizes.is_empty()).then_some(0),
+                NodeKind::Param(_) => None,
+                NodeKind::Elementwise(_) => {
+                    self.lengths_by(&inputs, &all, |i| steps_of_function(shapes[i], shape)).ok()?
+                }
+                NodeKind::Op(op) => self.lengths_by(&inputs, &all, |i| op.steps(&shapes, shape, i)).ok()?,
+                NodeKind::Lengths => inputs.get(1).map(|value| value + 1),
+                NodeKind::Layer(k) => {
+                    let (layer, of) = (layer(*k), |i: usize| node.inputs[i].and_then(|value| all[value]));
+                    let ports = layer.erased_ports();
+                    let unread = |i| {
+                        of(i).is_some() && ports.port_of_lengths(i).is_some_and(|p| node.inputs[p].is_none())
+                    };
+                    if (0..node.inputs.len()).any(unread) {
+                        return None;
+                    }
+                    let shapes: Vec<_> =
+                        node.inputs.iter().map(|v| v.map(|v| &self.shapes[v].sizes[..])).collect();
+                    let origins = origins(layer, &shapes, of).ok()?;
+                    let of_origins: Vec<_> = origins
+                        .iter()
+                        .map(|origin| match *origin {
+                            Origin::None => None,
+                            Origin::Input(i) => of(i),
+                            Origin::Output(k) => Some(node.first + k + 1),
+                        })
+                        .collect();
+                    all[node.first..node.first + of_origins.len()].copy_from_slice(&of_origins);
+                    of_origins.first().copied().flatten()
+                }
+            };
+        }
+        Some(all)
     }
 
     /// Adds a layer, and returns the number of its first value and of its outputs.
@@ -216,6 +266,15 @@ impl<O: ?Sized> Nodes<O> {
                 .help("`Layer::output_shapes` returns the shape of each output that `ports` names."));
         }
         let origins = origins(layer, &shapes, |i| lengths_of[i])?;
+        let made_lengths = origins.iter().filter_map(|origin| match origin {
+            Origin::Output(k) => Some((ports.outputs()[*k], &made[*k])),
+            _ => None,
+        });
+        if let Some((name, shape)) = made_lengths.into_iter().find(|(_, shape)| !shape.is_empty()) {
+            return Err(Error::shape(format!("the output {name:?}"), "[], as it is lengths", shape).help(
+                "Lengths are one number for each sample: `Layer::output_shapes` returns `[]` for them.",
+            ));
+        }
         let made = made.into_iter().map(|sizes| Shape::new(true, sizes).check());
         let made = made.collect::<Result<Vec<_>>>()?;
         let first = self.push(NodeKind::Layer(k), inputs, made, None)?;
@@ -244,6 +303,12 @@ impl<O: ?Sized> Nodes<O> {
         let node = self.nodes.partition_point(|node| node.first <= value).saturating_sub(1);
         (node, value - self.nodes[node].first)
     }
+}
+
+/// An elementwise function keeps the steps of what has the axis of steps of its result.
+fn steps_of_function(input: &Shape, output: &Shape) -> Steps {
+    let same = input.sizes.len() == output.sizes.len() && input.sizes.first() == output.sizes.first();
+    Steps::kept_if(same && !output.sizes.is_empty())
 }
 
 /// A parameter, or a constant, whose name is empty.

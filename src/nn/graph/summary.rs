@@ -51,7 +51,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                         layer.erased_visit(&mut |_, param| len += param.len());
                         count = Some(len);
                     }
-                    layer.erased_kind()
+                    layer.erased_label()
                 }
                 NodeKind::Elementwise(function) => function.kind(),
                 NodeKind::Op(op) => op.kind(),

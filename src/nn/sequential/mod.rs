@@ -147,6 +147,9 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
+    /// If the value at the cut has lengths ([`Ports`](crate::nn::Ports)), the second part does not get them: it counts
+    /// padding.
+    ///
     /// Parameters keep their values and stay frozen if they were; in the returned part their names count from 0 again.
     /// It is `Vec::split_off` for layers; in Keras you create a new model over the layers' outputs, in PyTorch
     /// `model[:at]` and `model[at:]`. To add other layers instead, see [`into_builder`](Sequential::into_builder).
