@@ -147,6 +147,10 @@ impl<F: Scalar, L: Layer<F>> AnyLayer<F> for L {
         self.label()
     }
 
+    fn erased_makes_lengths(&self) -> bool {
+        self.ports().makes_any()
+    }
+
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         self.output_shape(input)
     }

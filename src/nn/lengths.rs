@@ -33,19 +33,21 @@ pub(crate) enum Origin {
     Output(usize),
 }
 
-/// Returns for each output of a layer where its lengths come from, given the shapes of the inputs and the number of
-/// the lengths of those that have some.
+/// Returns for each output of a layer where its lengths come from, given the shapes of the inputs, those of the outputs
+/// as far as they are known, and the number of the lengths of those inputs that have some.
 ///
 /// # Errors
-/// If the layer does not say what becomes of the steps of an input with lengths, or an output keeps the steps of inputs
-/// with different lengths.
+/// If the layer does not say what becomes of the steps of an input with lengths, an output keeps the steps of inputs with
+/// different lengths, or it has another number of steps than the input whose steps it keeps.
 pub(in crate::nn) fn origins<F: Scalar>(
     layer: &(impl ErasedInfer<F> + ?Sized),
     inputs: &[Option<&[usize]>],
+    made: &[&[usize]],
     lengths: impl Fn(usize) -> Option<usize>,
 ) -> Result<Vec<Origin>> {
     let ports = layer.erased_ports();
     ports.check_lengths()?;
+    check_parts(layer, ports, inputs)?;
     let first_kept =
         || inputs.first().copied().flatten().is_some_and(|shape| layer.erased_keeps_steps(shape));
     let first_kept = lengths(0).is_some() && first_kept();
@@ -55,16 +57,32 @@ pub(in crate::nn) fn origins<F: Scalar>(
     for input in (0..inputs.len()).filter(|&input| lengths(input).is_some()) {
         let is_said = ports.port_of_lengths(input).is_some() || ports.ignores(input);
         if !is_said && !outputs.clone().any(|output| keeps(output, input)) {
-            return Err(unknown(&format!("the input {:?}", ports.input_name(input))));
+            return Err(unknown_of(layer.erased_kind(), &format!("the input {:?}", ports.input_name(input))));
         }
     }
     // A sample without axes has no steps.
     let has_steps = inputs.first().copied().flatten().is_some_and(|shape| !shape.is_empty());
+    let steps = |shape: Option<&[usize]>| shape.and_then(|shape| shape.first().copied());
     let origin = |output: usize| {
-        let mut kept = (0..inputs.len()).filter(|&i| keeps(output, i)).filter_map(|i| Some((i, lengths(i)?)));
-        match kept.next() {
-            Some((_, first)) if kept.any(|(_, other)| other != first) => Err(different()),
-            Some((input, _)) => Ok(Origin::Input(input)),
+        let kept = || (0..inputs.len()).filter(|&i| keeps(output, i) && inputs[i].is_some());
+        let first = kept().find_map(|i| Some((i, lengths(i)?)));
+        match first {
+            // One without lengths may have more real steps, unless it has a single one.
+            Some((_, first)) if kept().any(|i| lengths(i) != Some(first) && steps(inputs[i]) != Some(1)) => {
+                Err(different())
+            }
+            Some((input, _)) => {
+                let (found, expected) = (made.get(output), steps(inputs[input]).unwrap_or(0));
+                match found.filter(|found| found.first() != Some(&expected)) {
+                    None => Ok(Origin::Input(input)),
+                    Some(found) => {
+                        let name = format!("the output {:?}", ports.outputs()[output]);
+                        let expected = format!("[{expected}, …], as it keeps the steps of its input");
+                        Err(Error::shape(name, expected, found)
+                            .help("Correct `Layer::keeps_steps` or `Ports::keeps_steps` of the layer."))
+                    }
+                }
+            }
             None => {
                 let made = ports.lengths_made_for(output).filter(|_| has_steps);
                 Ok(made.map_or(Origin::None, Origin::Output))
@@ -72,6 +90,45 @@ pub(in crate::nn) fn origins<F: Scalar>(
         }
     };
     outputs.map(origin).collect()
+}
+
+/// Refuses a container of a user's own that says nothing about lengths, with a part that makes some.
+fn check_parts<F: Scalar>(
+    layer: &(impl ErasedInfer<F> + ?Sized),
+    ports: Ports,
+    inputs: &[Option<&[usize]>],
+) -> Result<()> {
+    // Those of this crate hand lengths on, or refuse such parts themselves.
+    let is_own = layer.erased_kind().contains('.') && !ports.says_anything();
+    let Some(input) = inputs.first().copied().flatten().filter(|_| is_own) else { return Ok(()) };
+    match layer.erased_parts(input).iter().find(|part| part.layer.erased_makes_lengths()) {
+        None => Ok(()),
+        Some(part) => Err(lost(&format!("the output of the part {:?}", part.name())).help(
+            "End the part with `WithoutLengths` or `PoolSteps`. If the container itself sees to the padding, it says so \
+             in `Layer::ports`: `Ports::ONE.ignores_lengths(&[\"input\"])`.",
+        )),
+    }
+}
+
+/// The error of lengths that a container would drop.
+pub(in crate::nn) fn lost(what: &str) -> Error {
+    Error::data(what, "have no padding", "a value with lengths, which would be lost")
+}
+
+/// [`unknown`] for a layer of this kind.
+fn unknown_of(kind: &str, what: &str) -> Error {
+    let error = unknown(what);
+    match kind {
+        "residual" | "concat" | "add" => error.help(
+            "Blocks inside of it can work step by step, and get no lengths: build a `Graph` for others, or drop the \
+             lengths with `WithoutLengths` in front; then padding counts.",
+        ),
+        "graph" => error.help(
+            "A graph as a layer can work step by step, and gets no lengths: reduce the steps outside of it, or drop the \
+             lengths with `WithoutLengths` in front; then padding counts.",
+        ),
+        _ => error,
+    }
 }
 
 /// The error of a value with lengths for something that does not say what becomes of its steps.
@@ -104,11 +161,12 @@ impl Way {
     pub fn of<F: Scalar>(
         layer: &(impl ErasedInfer<F> + ?Sized),
         input: &[usize],
+        output: &[usize],
         has_lengths: bool,
     ) -> Result<Self> {
         let ports = layer.erased_ports();
         let shapes: Vec<_> = (0..ports.input_count()).map(|i| (i == 0).then_some(input)).collect();
-        let origins = origins(layer, &shapes, |i| (i == 0 && has_lengths).then_some(0))?;
+        let origins = origins(layer, &shapes, &[output], |i| (i == 0 && has_lengths).then_some(0))?;
         let fill = ports.port_of_lengths(0).filter(|_| has_lengths);
         let way = Self { fill, origin: origins.first().copied().unwrap_or_default(), is_read: false };
         if !way.is_plain(true) {
@@ -156,6 +214,7 @@ impl Way {
         let mut outputs: [Option<Tensor<F>>; MAX_PORTS] = Default::default();
         let mut wants = [false; MAX_PORTS];
         let given = lengths.take();
+        let rows = input.len_of(ndarray::Axis(0));
         inputs[0] = Some(input);
         if let Some(port) = self.fill {
             inputs[port] = given.as_ref().map(copy);
@@ -168,7 +227,19 @@ impl Way {
         let done = call(&mut io)?;
         *lengths = match (self.origin, made) {
             (Origin::Input(_), _) => given,
-            (_, Some(k)) => Some(outputs[k].take().ok_or_else(|| ports.missing_output(k))?),
+            (_, Some(k)) => {
+                let made = outputs[k].take().ok_or_else(|| ports.missing_output(k))?;
+                if made.shape() != [rows] {
+                    let name = format!("the output {:?}", ports.outputs()[k]);
+                    return Err(Error::shape(
+                        name,
+                        format!("[{rows}], a length for each sample"),
+                        made.shape(),
+                    )
+                    .help("Correct the layer: lengths are one number for each sample."));
+                }
+                Some(made)
+            }
             _ => None,
         };
         Ok((outputs[0].take().ok_or_else(|| ports.missing_output(0))?, done))

@@ -16,6 +16,10 @@ pub trait AnyLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_label(&self) -> &str {
         self.erased_kind()
     }
+    /// Whether its output may have lengths of sequences that it makes.
+    fn erased_makes_lengths(&self) -> bool {
+        false
+    }
     /// [`Layer::output_shape`](super::Layer::output_shape).
     fn erased_output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
     /// [`Layer::visit_params`](super::Layer::visit_params), with the layer's own names.

@@ -141,9 +141,19 @@ impl Ports {
     }
 
     /// The output that is the lengths which the layer makes for an output.
-    pub(in crate::nn) fn lengths_made_for(self, output: usize) -> Option<usize> {
+    pub(crate) fn lengths_made_for(self, output: usize) -> Option<usize> {
         let pair = self.makes.iter().find(|(of, _)| self.output_at(of) == Some(output))?;
         self.output_at(pair.1)
+    }
+
+    /// Whether it makes lengths.
+    pub(in crate::nn) fn makes_any(self) -> bool {
+        !self.makes.is_empty()
+    }
+
+    /// Whether it declares anything about lengths.
+    pub(in crate::nn) fn says_anything(self) -> bool {
+        !(self.reads.is_empty() && self.keeps.is_empty() && self.makes.is_empty() && self.ignores.is_empty())
     }
 
     /// Whether an input is lengths.
@@ -260,6 +270,8 @@ pub struct Io<'a, F: Scalar = f32> {
     outputs: &'a mut [Option<Tensor<F>>],
     wanted: &'a [bool],
     training: bool,
+    /// The number of samples of the first input.
+    rows: Option<usize>,
 }
 
 impl<'a, F: Scalar> Io<'a, F> {
@@ -271,7 +283,8 @@ impl<'a, F: Scalar> Io<'a, F> {
         wanted: &'a [bool],
         training: bool,
     ) -> Self {
-        Self { ports, inputs, outputs, wanted, training }
+        let rows = inputs.first().and_then(Option::as_ref).and_then(|x| x.shape().first().copied());
+        Self { ports, inputs, outputs, wanted, training, rows }
     }
 
     /// Returns a required input, `[batch, …]`, which the layer may change and return.
@@ -300,10 +313,12 @@ impl<'a, F: Scalar> Io<'a, F> {
     /// If a length is no integer from 0 to `steps`, or there is not one for each sample.
     pub fn lengths(&self, input: usize, steps: usize) -> Result<Option<Vec<usize>>> {
         let Some(lengths) = self.view(input) else { return Ok(None) };
-        if lengths.ndim() != 1 {
+        let rows = self.rows.unwrap_or(lengths.len());
+        if lengths.shape() != [rows] {
             let name = format!("the input {:?}", self.ports.input_name(input));
+            let expected = format!("[{rows}], a length for each sample");
             return Err(
-                Error::shape(name, "[batch]", lengths.shape()).help("Give one length for each sample.")
+                Error::shape(name, expected, lengths.shape()).help("Give one number for each sample.")
             );
         }
         let each = lengths.iter().enumerate().map(|(i, &length)| length_of(length, i, steps));

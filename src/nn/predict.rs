@@ -273,23 +273,27 @@ fn predict_view<F: Scalar>(
     }
     let share = threads::share(batch, PIECE, threads::long_parts(batch.div_ceil(PIECE)));
     if share >= batch {
-        return predict_share(model, input, output);
+        return predict_share(model, 0, input, output);
     }
     let shares = output.axis_chunks_iter_mut(Axis(0), share).zip(input.axis_chunks_iter(Axis(0), share));
-    try_each(shares, |(output, input)| predict_share(model, input, output))
+    try_each(shares.enumerate(), |(i, (output, input))| predict_share(model, i * share, input, output))
 }
 
 /// Processes a thread's samples piece by piece. The first layer gets a view of the caller's array, and copies its
 /// piece if it would change it.
+///
+/// `first` is the number of its first sample, for errors.
 fn predict_share<F: Scalar>(
     model: &dyn Infer<F>,
+    first: usize,
     input: ArrayViewD<'_, F>,
     mut output: ArrayViewMutD<'_, F>,
 ) -> Result<()> {
     for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
         let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));
         let x = CowTensor::from(input.slice_axis(Axis(0), piece));
-        let (y, mut place) = (infer_one(model, x, false)?, output.slice_axis_mut(Axis(0), piece));
+        let y = infer_one(model, x, false).map_err(|error| error.in_data(|row| Some(first + from + row)))?;
+        let mut place = output.slice_axis_mut(Axis(0), piece);
         if y.shape() != place.shape() {
             return Err(Error::shape("the output", format!("{:?}", place.shape()), y.shape())
                 .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));

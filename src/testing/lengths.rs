@@ -21,6 +21,7 @@ impl<F: Scalar> LayerCheck<F> {
         report: &mut CheckReport,
     ) -> Result<()> {
         let ports = layer.erased_ports();
+        made(layer, ports, inputs, report)?;
         for (i, (name, _)) in ports.inputs().enumerate() {
             let Some(x) = inputs[i].as_ref().filter(|x| x.ndim() > 1 && x.len_of(STEPS) > 1) else {
                 continue;
@@ -43,6 +44,36 @@ impl<F: Scalar> LayerCheck<F> {
         }
         Ok(())
     }
+}
+
+/// Checks lengths that the layer makes: an integer from 0 to the number of steps for each sample.
+fn made<F: Scalar>(
+    layer: &dyn ErasedLayer<F>,
+    ports: Ports,
+    inputs: &Inputs<F>,
+    report: &mut CheckReport,
+) -> Result<()> {
+    for (output, name) in ports.outputs().iter().enumerate() {
+        let Some(at) = ports.lengths_made_for(output) else { continue };
+        let outputs = infer(layer, inputs)?;
+        let (y, lengths, own) = (&outputs[output], &outputs[at], ports.outputs()[at]);
+        let rows = y.shape().first().copied().unwrap_or(0);
+        if lengths.shape() != [rows] || y.ndim() < 2 {
+            let expected =
+                format!("[{rows}], a length for each sample of {name:?}, which has an axis of steps");
+            return Err(Error::shape(format!("the output {own:?}"), expected, lengths.shape())
+                .help("Correct the layer: lengths are one number for each sample."));
+        }
+        let steps = y.len_of(STEPS) as f64;
+        let is_length = |length: f64| length.fract() == 0.0 && (0.0..=steps).contains(&length);
+        if let Some(bad) = lengths.iter().map(|length| length.as_f64()).find(|&length| !is_length(length)) {
+            let expected = format!("be integers from 0 to {steps}, the number of steps of {name:?}");
+            return Err(Error::data(format!("the lengths {own:?}"), expected, bad)
+                .help("Correct the layer: they are the numbers of steps that are no padding."));
+        }
+        report.passed(&format!("the lengths of {name:?} are integers up to the number of its steps"));
+    }
+    Ok(())
 }
 
 /// An input with steps.

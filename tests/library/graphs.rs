@@ -190,7 +190,7 @@ fn gathered_rows_agree_with_differences() {
     let error = graph.predict(&ids.mapv(|id| id + 4.0)).unwrap_err().to_string();
     assert_eq!(
         error,
-        "predict, operation gather: an id of sample 0 in the batch must be an integer from 0 to 5, below the rows of \
+        "predict, operation gather: an id of sample 0 must be an integer from 0 to 5, below the rows of \
          the table, got 6. Encode the values as the table's rows are numbered."
     );
     for bad in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e300] {

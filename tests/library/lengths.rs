@@ -285,7 +285,7 @@ fn wrong_lengths_are_errors_that_name_the_sample() {
     let error = model.predict(&arr2(&[[1.0, 2.0, 0.0], [1.0, 0.0, 2.0]])).unwrap_err().to_string();
     assert!(
         error.contains(
-            "layer 0 (embedding): the padding id 0 at position 1 of sample 1 in the batch must come after all other ids of \
+            "layer 0 (embedding): the padding id 0 at position 1 of sample 1 must come after all other ids of \
              the sample, got another id behind it, at position 2."
         ),
         "{error}"
@@ -327,6 +327,9 @@ fn what_mixes_steps_is_an_error() {
     }
     let row = || Sequential::builder([6]).layer(embedding());
     let kept = |builder: plywood::nn::SequentialBuilder| builder.build().map(drop).map_err(|e| e.to_string());
+    // What ends lengths in a block.
+    kept(row().layer(Sequential::block().layer(WithoutLengths).layer(Flatten)).layer(Dense::units(2)))
+        .unwrap();
     for error in [
         kept(row().layer(Flatten)),
         kept(row().layer(BatchNorm::new())),
@@ -593,4 +596,217 @@ fn port_layers_with_lengths_are_trained_saved_and_loaded_in_a_graph() {
     no_part_of_padding("trained", |x| {
         loaded.with_input_shapes(&[("words", &[x.ncols()])]).unwrap().predict(&x).unwrap()
     });
+}
+
+/// A second part of a row that would not get the lengths which it reads.
+#[test]
+fn a_row_is_not_cut_between_lengths_and_what_reads_them() {
+    let whole = || {
+        let row = Sequential::builder([4]).layer(embedding()).layer(Dense::units(3)).layer(PoolSteps::mean());
+        row.layer(Dense::units(2)).build().unwrap()
+    };
+    for at in [1, 2] {
+        let mut row = whole();
+        let error = row.split_off(at).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the value at the cut must have no padding, got a value with lengths"),
+            "{error}"
+        );
+        assert_eq!(bits(&row.predict(&padded(4)).unwrap()), bits(&whole().predict(&padded(4)).unwrap()));
+    }
+    let (mut row, x) = (whole(), padded(4));
+    let head = row.split_off(3).unwrap();
+    assert_eq!(head.predict(&row.predict(&x).unwrap()).unwrap(), whole().predict(&x).unwrap());
+    let (mut row, head) = (whole(), whole().split_off(0).unwrap());
+    assert_eq!((head.len(), row.split_off(4).unwrap().len()), (4, 0));
+}
+
+/// A container of one's own, with a part that makes lengths: it drops them, unless it says that this is meant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Wrap {
+    body: Sequential,
+    ignores: bool,
+}
+
+impl Layer for Wrap {
+    const KIND: Kind = Kind::own("tests.wrap");
+    type Cache = plywood::nn::ModelCache;
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Layer::output_shape(&self.body, input)
+    }
+    fn ports(&self) -> Ports {
+        if self.ignores { Ports::ONE.ignores_lengths(&["input"]) } else { Ports::ONE }
+    }
+    fn forward(&self, input: Tensor) -> Result<Tensor> {
+        self.body.forward(input)
+    }
+    fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, Self::Cache)> {
+        self.body.forward_train(input)
+    }
+    fn backward(&mut self, cache: Self::Cache, grad: Tensor) -> Result<Tensor> {
+        self.body.backward(cache, grad)
+    }
+    fn parts(&self, input: &[usize]) -> Vec<plywood::nn::Part<'_>> {
+        vec![plywood::nn::Part::new("body", input.to_vec(), &self.body)]
+    }
+}
+
+#[test]
+fn a_container_that_would_drop_lengths_is_an_error() {
+    let body = |ends: bool| {
+        let row = Sequential::builder([4]).layer(embedding());
+        if ends { row.layer(PoolSteps::mean()) } else { row }.build().unwrap()
+    };
+    let build = |wrap: Wrap| Sequential::builder([4]).layer(wrap).layer(Flatten).build().map(drop);
+    let error = build(Wrap { body: body(false), ignores: false }).unwrap_err().to_string();
+    let expected = "layer 0 (tests.wrap): the output of the part \"body\" must have no padding, got a value with lengths";
+    assert!(error.starts_with(expected), "{error}");
+    build(Wrap { body: body(false), ignores: true }).unwrap();
+    build(Wrap { body: body(true), ignores: false }).unwrap();
+}
+
+/// A layer that makes what it says are lengths.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Makes {
+    /// The shape, with the batch for `None`.
+    shape: Vec<Option<usize>>,
+    length: f32,
+    /// Keeps half of the steps, and says that it keeps all.
+    halves: bool,
+}
+
+impl Layer for Makes {
+    const KIND: Kind = Kind::own("tests.makes");
+    type Cache = Vec<usize>;
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        Ok(if self.halves { vec![input[0] / 2, input[1]] } else { input.to_vec() })
+    }
+    fn keeps_steps(&self, _: &[usize]) -> bool {
+        self.halves
+    }
+    fn ports(&self) -> Ports {
+        Ports::new(&["input"], &["output", "lengths"]).makes_lengths(&[("output", "lengths")])
+    }
+    fn forward(&self, input: Tensor) -> Result<Tensor> {
+        let steps = self.output_shape(&input.shape()[1..])?[0];
+        Ok(input.slice_axis(Axis(1), (..steps).into()).to_owned())
+    }
+    fn forward_train(&mut self, input: Tensor) -> Result<(Tensor, Vec<usize>)> {
+        let shape = input.shape().to_vec();
+        Ok((self.forward(input)?, shape))
+    }
+    fn backward(&mut self, shape: Vec<usize>, grad: Tensor) -> Result<Tensor> {
+        let mut back = Tensor::zeros(shape);
+        back.slice_axis_mut(Axis(1), (..grad.len_of(Axis(1))).into()).assign(&grad);
+        Ok(back)
+    }
+    fn forward_ports(&self, io: &mut Io<'_>) -> Result<()> {
+        let x = io.take(0)?;
+        let shape: Vec<_> = self.shape.iter().map(|size| size.unwrap_or(x.len_of(Axis(0)))).collect();
+        io.put(1, Tensor::from_elem(shape, self.length))?;
+        let y = self.forward(x)?;
+        io.put(0, y)
+    }
+    fn forward_train_ports(&mut self, io: &mut Io<'_>) -> Result<Vec<usize>> {
+        self.forward_ports(io)?;
+        Ok(vec![2, 4, 3])
+    }
+}
+
+#[test]
+fn what_is_made_as_lengths_is_checked() {
+    let of = |shape: &[Option<usize>], length: f32| Makes { shape: shape.to_vec(), length, halves: false };
+    let x = || ArrayD::<f32>::ones(vec![2, 4, 3]);
+    let all = |layer: Makes| {
+        let row = Sequential::builder([4, 3]).layer(layer.clone()).layer(PoolSteps::mean()).build().unwrap();
+        let graph = |make: Make| {
+            let g = Graph::builder();
+            g.output("y", make(&g, g.input("x", [4, 3]).layer(layer.clone())));
+            g.build().unwrap()
+        };
+        let (mean, mask) = (graph(|_, x| x.mean(1)), graph(|_, x| x.step_mask()));
+        let train = graph(|_, x| x.mean(1)).train(&mut [Some(x())], &[false], &mut [None]).map(drop);
+        [row.predict(&x()).map(drop), mean.predict(&x()).map(drop), mask.predict(&x()).map(drop), train]
+    };
+    assert!(all(of(&[None], 3.0)).into_iter().all(|result| result.is_ok()));
+    for shape in [&[Some(1)][..], &[Some(0)], &[], &[None, Some(1)], &[Some(3)]] {
+        for result in all(of(shape, 3.0)) {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("must have shape [2"), "{shape:?}: {error}");
+        }
+        let checked = LayerCheck::<f32>::new(&[4, 3]).run(of(shape, 3.0)).unwrap_err().to_string();
+        assert!(checked.contains("lengths"), "{shape:?}: {checked}");
+    }
+    for length in [-1.0, 5.0, 1.5, f32::NAN] {
+        for result in all(of(&[None], length)) {
+            assert!(result.unwrap_err().to_string().contains("the length of sample 0"));
+        }
+        assert!(LayerCheck::<f32>::new(&[4, 3]).run(of(&[None], length)).is_err(), "{length}");
+    }
+    LayerCheck::<f32>::new(&[4, 3]).run(of(&[None], 3.0)).unwrap();
+    // It says that it keeps the steps, and returns half as many.
+    let halves = Makes { halves: true, ..of(&[None], 2.0) };
+    let row =
+        Sequential::builder([4, 3]).layer(of(&[None], 2.0)).layer(halves.clone()).layer(PoolSteps::mean());
+    let error = row.build().unwrap_err().to_string();
+    assert!(
+        error.contains("layer 1 (tests.makes): the output \"output\" must have shape [4, …], as it keeps"),
+        "{error}"
+    );
+}
+
+/// Lengths that are given to a port of a layer go on with its output; other steps, other lengths.
+#[test]
+fn lengths_that_are_given_by_hand_go_on() {
+    let g = Graph::builder();
+    let (x, n, k) = (g.input("x", [4, 3]), g.input("n", []), g.input("k", []));
+    let [a] = x.call(RecurrentSpec(2), [("lengths", n)]);
+    let [b] = x.with_lengths(n).call(RecurrentSpec(2), [("lengths", k)]);
+    g.output("a", a.step_mask());
+    g.output("b", b.step_mask());
+    let model = g.build().unwrap();
+    let [n, k] = [2.0, 3.0].map(|length| Some(ArrayD::<f32>::from_elem(vec![1], length).into()));
+    let mut masks = [None, None];
+    let x = Some(ArrayD::<f32>::ones(vec![1, 4, 3]).into());
+    model.infer(&mut [x, n, k], &[false; 2], &mut masks).unwrap();
+    assert_eq!(masks[0].take().unwrap().sum(), 2.0);
+    assert_eq!(masks[1].take().unwrap().sum(), 3.0);
+    let g = Graph::builder();
+    let x = g.input("words", [6]).layer(embedding());
+    g.output("y", g.input("x", [5, 1]).with_lengths_of(x).mean(1));
+    let error = g.build().unwrap_err().to_string();
+    assert!(
+        error.contains("with_lengths_of, ")
+            && error.contains("[6, …], as many steps as the other, got [5, 1]"),
+        "{error}"
+    );
+}
+
+/// An output without lengths is the value itself, also for what is left out of a loss.
+#[test]
+fn an_activation_in_front_of_without_lengths_is_left_out() {
+    let g = Graph::builder();
+    let x = g.input("words", [6]).layer(embedding());
+    g.output("tags", (x.layer(Dense::units(1)) * 40).sigmoid().without_lengths());
+    let model = g.build().unwrap();
+    assert_eq!(model.final_activation(0), plywood::nn::OutputActivation::Sigmoid);
+    let mut logits = [None];
+    model.infer(&mut [Some(padded(6).into_dyn().into())], &[true], &mut logits).unwrap();
+    assert!(logits[0].take().unwrap().iter().any(|&z| !(0.0..=1.0).contains(&z)));
+}
+
+/// The number of a sample in an error is that in the array, whatever piece and thread it is in.
+#[test]
+fn errors_of_prediction_name_the_sample_of_the_array() {
+    let model = Sequential::builder([3]).layer(embedding()).layer(PoolSteps::mean()).build().unwrap();
+    let mut words = Array2::from_elem((5000, 3), 1.0f32);
+    words[[4321, 1]] = 0.0;
+    let error = model.predict(&words).unwrap_err().to_string();
+    assert!(error.contains("the padding id 0 at position 1 of sample 4321 must come after"), "{error}");
+    words[[4321, 1]] = 77.0;
+    let error = model.predict(&words).unwrap_err().to_string();
+    assert!(
+        error.contains("the id at position 1 of sample 4321 must be whole and below 10, got 77"),
+        "{error}"
+    );
 }

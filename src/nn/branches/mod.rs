@@ -22,6 +22,7 @@ use super::sequential::{Sequential, SequentialBuilder};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::Mode;
+use crate::nn::lengths::lost;
 use crate::nn::{Layer, ModelCache, Part, names};
 use crate::param::Param;
 use crate::random::Random;
@@ -131,8 +132,7 @@ pub(in crate::nn) fn shapes<F: Scalar>(blocks: &[Sequential<F>], input: &[usize]
 /// Returns the output shape of a block, whose output must not have lengths that the block makes: they would be lost.
 pub(in crate::nn) fn shape_of<F: Scalar>(block: &Sequential<F>, input: &[usize]) -> Result<Vec<usize>> {
     if block.chain.lengths.are_made() {
-        let found = "a value with lengths, which would be lost";
-        return Err(Error::data("the output of a block", "have no padding", found)
+        return Err(lost("the output of a block")
             .help("Put the layer that makes lengths in front, or end the block with `WithoutLengths` or `PoolSteps`."));
     }
     Layer::output_shape(block, input)

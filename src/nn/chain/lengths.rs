@@ -42,8 +42,8 @@ impl Ways {
     ) -> Result<Self> {
         let mut whose = if has_lengths { Whose::Input } else { Whose::Nobody };
         let mut ways = Self { of_layers: Vec::with_capacity(layers.len()), ..Self::default() };
-        for (i, (layer, input)) in layers.iter().zip(shapes).enumerate() {
-            let way = Way::of(&**layer, input, whose != Whose::Nobody);
+        for (i, (layer, shapes)) in layers.iter().zip(shapes.windows(2)).enumerate() {
+            let way = Way::of(&**layer, shapes[0], shapes[1], whose != Whose::Nobody);
             let way = way.map_err(|error| error.at(place(i, layer.erased_label())))?;
             ways.reads_input |= way.reads() && whose == Whose::Input;
             whose = match way.origin {
@@ -64,7 +64,8 @@ impl Ways {
 }
 
 impl Lengths {
-    /// Works them out for layers whose inputs have these shapes.
+    /// Works them out for layers between which values have these shapes, from the input of the first to the output of the
+    /// last.
     ///
     /// # Errors
     /// If a layer gets lengths from one before it and does not say what becomes of the steps.
@@ -79,6 +80,11 @@ impl Lengths {
     pub fn ways(&self, has_lengths: bool) -> Result<&[Way]> {
         let ways = if has_lengths { self.with.as_ref() } else { Some(&self.without) };
         ways.map(|ways| &ways.of_layers[..]).ok_or_else(|| unknown("the input"))
+    }
+
+    /// Returns whether a layer reads the lengths of the input.
+    pub fn reads_input(&self) -> bool {
+        self.with.as_ref().is_some_and(|with| with.reads_input)
     }
 
     /// Returns whether the output has lengths that a layer made.
@@ -109,6 +115,7 @@ impl Lengths {
                 let ports = ports.optional(&["lengths"]).reads_lengths(&[("input", "lengths")]);
                 if with.end == Whose::Input { ports.keeps_steps(&[("output", "input")]) } else { ports }
             }
+            Some(with) if with.end == Whose::Nobody => ports.ignores_lengths(&["input"]),
             _ => ports,
         }
     }

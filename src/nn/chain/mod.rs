@@ -14,7 +14,7 @@ mod lengths;
 pub(crate) use file::Stored;
 
 use super::erased::ErasedInfer;
-use super::lengths::Way;
+use super::lengths::{Way, lost};
 use super::model::{Infer, Port, sealed};
 use super::names;
 use super::output_activation::{OutputActivation, WithoutActivation};
@@ -64,8 +64,8 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         let (columns, lengths) = (Vec::new(), Lengths::default());
         let mut chain = Self { input, output, layers, columns, lengths, element: PhantomData };
         let mut shapes = chain.shapes()?;
-        let inputs = std::iter::once(chain.input.shape()).chain(shapes.iter().map(Vec::as_slice));
-        chain.lengths = Lengths::of(&chain.layers, &inputs.collect::<Vec<_>>())?;
+        let values = std::iter::once(chain.input.shape()).chain(shapes.iter().map(Vec::as_slice));
+        chain.lengths = Lengths::of(&chain.layers, &values.collect::<Vec<_>>())?;
         chain.columns = shapes.iter().map(|shape| shape.last().copied()).collect();
         if let Some(last) = shapes.pop() {
             chain.output = Port::new("output", last).with_lengths(chain.lengths.are_made());
@@ -79,7 +79,16 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         let middle = at.checked_sub(1).map_or(self.input.shape(), |last| &shapes[last]).to_vec();
         check_input(&middle)?;
         let rest = Self::new(middle, self.layers.split_off(at))?;
-        *self = Self::new(self.input.shape().to_vec(), std::mem::take(&mut self.layers))?;
+        let first = Self::new(self.input.shape().to_vec(), std::mem::take(&mut self.layers))?;
+        if first.lengths.are_made() && rest.lengths.reads_input() {
+            self.layers = first.layers;
+            self.layers.extend(rest.layers);
+            return Err(lost("the value at the cut").help(
+                "The second part leaves padding out by the lengths of the first: cut behind the layer that reads them, or \
+                 in front of the one that makes them.",
+            ));
+        }
+        *self = first;
         Ok(rest)
     }
 

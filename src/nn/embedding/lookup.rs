@@ -101,9 +101,10 @@ impl<F: Scalar> Table<F> {
         let mut ids = vec![0; input.len()];
         if let Some(position) = F::read_ids(slice(&input), vocabulary, self.padding, &mut ids) {
             let length = (input.len() / samples).max(1);
-            let what = format!("the id at position {} of sample {}", position % length, position / length);
-            let found = slice(&input)[position];
-            return Err(Error::data(what, format!("be whole and below {vocabulary}"), found).help(
+            let (what, found) =
+                (format!("the id at position {}", position % length), slice(&input)[position]);
+            let expected = format!("be whole and below {vocabulary}");
+            return Err(Error::sample(what, position / length, expected, found).help(
                 "Look words up in the vocabulary of the model; give all unknown words one id of their own.",
             ));
         }

@@ -58,10 +58,18 @@ impl<'g, F: Scalar> Value<'g, F> {
     /// The value with the lengths of another one, whose steps are the same.
     #[track_caller]
     pub fn with_lengths_of(self, other: Self) -> Self {
-        match (other.value, other.lengths()) {
-            (None, _) => Self { value: None, ..self },
-            (_, lengths) => self.set_lengths("with_lengths_of", lengths.map(Some).ok_or_else(no_lengths)),
-        }
+        let (own, theirs) = (self.shape(), other.shape());
+        let lengths = match other.lengths() {
+            _ if other.value.is_none() || self.value.is_none() => return Self { value: None, ..self },
+            None => Err(no_lengths()),
+            Some(lengths) if own.first() == theirs.first() => Ok(Some(lengths)),
+            Some(_) => {
+                let expected = format!("[{}, …], as many steps as the other", theirs.first().unwrap_or(&0));
+                Err(Error::shape("the value", expected, &own)
+                    .help("Lengths belong to values with the same steps."))
+            }
+        };
+        self.set_lengths("with_lengths_of", lengths)
     }
 
     /// The value without lengths: from here on, padding counts as real steps do.
@@ -72,17 +80,28 @@ impl<'g, F: Scalar> Value<'g, F> {
 
     /// 1 for each real step and 0 for padding, `[batch, steps]`, of a value with lengths. It has no lengths itself.
     ///
-    /// An attention that leaves padding out:
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let x = g.input("words", [4]).layer(Embedding::vocabulary(50, 8).padding(0));
+    /// g.output("mask", x.step_mask());
+    /// let mask = g.build()?.predict(&arr2(&[[7.0, 9.0, 0.0, 0.0]]))?;
+    /// assert_eq!(mask, arr2(&[[1.0, 1.0, 0.0, 0.0]]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// For a weighted mean, an attention over the steps, no mask is needed: all of it works on values with lengths.
     ///
     /// ```
     /// use plywood::prelude::*;
     ///
     /// let g = Graph::builder();
-    /// let x = g.input("words", [6]).layer(Embedding::vocabulary(50, 8).padding(0));
-    /// let (mask, all) = (x.step_mask(), x.without_lengths());
-    /// let scores = all.layer(Dense::units(1)).reshape([6]); // [batch, steps]
-    /// let weights = (scores + 1e9 * (mask - 1.0)).softmax();
-    /// g.output("text", (all * weights.reshape([6, 1])).sum(1));
+    /// let x = g.input("words", [4]).layer(Embedding::vocabulary(50, 8).padding(0));
+    /// let scores = x.layer(Dense::units(1)); // [batch, steps, 1]
+    /// let weights = (scores - scores.max_keepdim(1)).exp();
+    /// g.output("text", (x * weights / weights.sum_keepdim(1)).sum(1));
     /// assert_eq!(g.build()?.outputs()[0].shape(), [8]);
     /// # Ok::<(), plywood::Error>(())
     /// ```

@@ -214,7 +214,12 @@ impl<O: ?Sized> Nodes<O> {
                     }
                     let shapes: Vec<_> =
                         node.inputs.iter().map(|v| v.map(|v| &self.shapes[v].sizes[..])).collect();
-                    let origins = origins(layer, &shapes, of).ok()?;
+                    let made: Vec<_> = self.shapes[node.first..]
+                        .iter()
+                        .map(|shape| &shape.sizes[..])
+                        .take(ports.outputs().len())
+                        .collect();
+                    let origins = origins(layer, &shapes, &made, of).ok()?;
                     let of_origins: Vec<_> = origins
                         .iter()
                         .map(|origin| match *origin {
@@ -241,11 +246,13 @@ impl<O: ?Sized> Nodes<O> {
         let ports = layer.erased_ports();
         ports.check(&inputs)?;
         ports.check_count()?;
-        let lengths_of: Vec<_> =
+        let mut lengths_of: Vec<_> =
             inputs.iter().map(|value| value.and_then(|value| self.lengths[value])).collect();
-        for (i, lengths) in lengths_of.iter().enumerate().filter(|(_, lengths)| lengths.is_some()) {
-            if let Some(port) = ports.port_of_lengths(i).filter(|&port| inputs[port].is_none()) {
-                inputs[port] = *lengths;
+        for i in 0..inputs.len() {
+            // What was given to the port of lengths stands above those of the value.
+            if let Some(port) = ports.port_of_lengths(i).filter(|_| inputs[i].is_some()) {
+                inputs[port] = inputs[port].or(lengths_of[i]);
+                lengths_of[i] = inputs[port];
             }
         }
         let mut shapes = Vec::with_capacity(inputs.len());
@@ -265,7 +272,8 @@ impl<O: ?Sized> Nodes<O> {
             return Err(Error::data("the number of output shapes", expected, made.len())
                 .help("`Layer::output_shapes` returns the shape of each output that `ports` names."));
         }
-        let origins = origins(layer, &shapes, |i| lengths_of[i])?;
+        let of_outputs: Vec<&[usize]> = made.iter().map(Vec::as_slice).collect();
+        let origins = origins(layer, &shapes, &of_outputs, |i| lengths_of[i])?;
         let made_lengths = origins.iter().filter_map(|origin| match origin {
             Origin::Output(k) => Some((ports.outputs()[*k], &made[*k])),
             _ => None,

@@ -8,6 +8,7 @@ use super::nodes::{NodeKind, Nodes};
 use super::op::Site;
 use super::program::{Code, Load, MAX_CODES, Program};
 use super::shape::Shape;
+use crate::error::{Error, Result};
 use crate::kernels::Unary;
 use std::sync::Arc;
 
@@ -71,6 +72,17 @@ pub(super) struct Plan<O: ?Sized> {
 }
 
 impl<O: ?Sized> Plan<O> {
+    /// Checks the shape of what a layer has put into a slot: a layer of another crate may return any.
+    pub fn check_made(&self, slot: usize, batch: usize, found: &[usize]) -> Result<()> {
+        let shape = &self.slots[slot].shape;
+        if found.split_first().is_some_and(|(rows, sizes)| *rows == batch && *sizes == *shape.sizes) {
+            return Ok(());
+        }
+        let expected = format!("{:?}", [&[batch], &shape.sizes[..]].concat());
+        Err(Error::shape("the output", expected, found)
+            .help("A layer's `output_shape` or `output_shapes` does not agree with its `forward`; correct the layer."))
+    }
+
     /// Returns the shapes of a step's inputs and of its first output.
     pub fn site<'a>(&'a self, step: &'a Step<O>, batch: usize) -> Site<'a> {
         Site { inputs: &step.shapes, output: &self.slots[step.outputs[0].0].shape, batch }
@@ -129,6 +141,16 @@ pub(super) fn plan<O: ?Sized>(source: &Nodes<O>, ends: &[(String, usize)], fuse:
     finish(planner.steps, planner.slots, inputs, outputs)
 }
 
+/// Returns the value that this one is but for its lengths.
+fn without_lengths<O: ?Sized>(source: &Nodes<O>, mut value: usize) -> usize {
+    while let node = &source.nodes[source.place_of(value).0]
+        && let (NodeKind::Lengths, Some(Some(of))) = (&node.kind, node.inputs.first())
+    {
+        value = *of;
+    }
+    value
+}
+
 /// Returns for each elementwise node the last node of its program: itself, or the one program that reads it.
 fn roots<O: ?Sized>(
     source: &Nodes<O>,
@@ -138,7 +160,8 @@ fn roots<O: ?Sized>(
 ) -> Vec<Option<usize>> {
     let count = source.nodes.len();
     let (mut roots, mut sizes): (Vec<Option<usize>>, _) = (vec![None; count], vec![0; count]);
-    let is_end = |value: usize| ends.iter().any(|(_, end)| *end == value);
+    let ends: Vec<usize> = ends.iter().map(|(_, value)| without_lengths(source, *value)).collect();
+    let is_end = |value: usize| ends.contains(&value);
     // A sigmoid at an output is left out if the loss includes it, so its input has to be a value.
     let may_be_left_out = |node: usize| {
         let is_sigmoid =

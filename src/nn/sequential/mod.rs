@@ -147,15 +147,13 @@ impl<F: Scalar> Sequential<F> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
-    /// If the value at the cut has lengths ([`Ports`](crate::nn::Ports)), the second part does not get them: it counts
-    /// padding.
-    ///
     /// Parameters keep their values and stay frozen if they were; in the returned part their names count from 0 again.
     /// It is `Vec::split_off` for layers; in Keras you create a new model over the layers' outputs, in PyTorch
     /// `model[:at]` and `model[at:]`. To add other layers instead, see [`into_builder`](Sequential::into_builder).
     ///
     /// # Errors
-    /// When the model has fewer than `at` layers, or the output of the last layer that it keeps has no values.
+    /// When the model has fewer than `at` layers, the output of the last layer that it keeps has no values, or the second
+    /// part reads the lengths of sequences ([`Ports`](crate::nn::Ports)) that the first part makes.
     pub fn split_off(&mut self, at: usize) -> Result<Self> {
         if at > self.chain.layers.len() {
             let expected = format!("at most {}, the number of layers", self.chain.layers.len());
