@@ -100,9 +100,14 @@ impl Reduction {
                 }
                 continue;
             }
+            let factor = if self == Self::Mean { share(real.max(1)) } else { F::one() };
+            if let [grad] = grad {
+                back.fill(*grad * factor);
+                continue;
+            }
             back.chunks_exact_mut(inner).for_each(|row| row.copy_from_slice(grad));
-            if self == Self::Mean && real > 0 {
-                F::scale(back, share(real));
+            if self == Self::Mean {
+                F::scale(back, factor);
             }
         }
         Ok(())

@@ -313,7 +313,9 @@ mod tests {
         assert!(layer.output_shape(&[2, 3]).is_err() && layer.output_shape(&[]).is_err());
         let text = layer.forward(arr2(&[[0., 1.], [2., 4.5]]).into_dyn()).unwrap_err().to_string();
         assert!(
-            text.starts_with("the id at position 1 of sample 1 in the batch must be whole and below 4, got 4.5."),
+            text.starts_with(
+                "the id at position 1 of sample 1 in the batch must be whole and below 4, got 4.5."
+            ),
             "{text}"
         );
         assert_eq!(layer.forward(Tensor::zeros(vec![2, 0])).unwrap(), Tensor::<f64>::zeros(vec![2, 2]));

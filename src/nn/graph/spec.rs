@@ -34,7 +34,7 @@ impl Graph<f32> {
     /// check_layer::<f32>(dense_tanh(3), &[4])?;
     /// let model = Sequential::builder([4]).layer(dense_tanh(8)).layer(dense_tanh(2)).build()?;
     /// assert_eq!(model.parameter_count(), 4 * 8 + 8 + 8 * 2 + 2);
-    /// let loaded = Sequential::from_bytes(&model.to_bytes()?, &Registry::builtin())?; // no registry of one's own
+    /// let loaded: Sequential = Sequential::from_bytes(&model.to_bytes()?, &Registry::builtin())?; // no registry of its own
     /// assert!(loaded.to_string().contains("dense_tanh"));
     /// # Ok::<(), plywood::Error>(())
     /// ```
