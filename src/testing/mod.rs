@@ -299,7 +299,7 @@ type Load<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
-    kind: &'static str,
+    label: String,
     lines: Vec<String>,
 }
 
@@ -317,7 +317,7 @@ impl CheckReport {
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "layer {:?}", self.kind)?;
+        write!(f, "layer {:?}", self.label)?;
         self.lines.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }

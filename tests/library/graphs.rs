@@ -292,7 +292,8 @@ fn a_layer_from_its_forward_pass_is_a_layer_like_others() {
     assert_eq!(loaded.predict(&x).unwrap(), model.predict(&x).unwrap());
     assert_eq!((loaded.to_string(), loaded.to_bytes().unwrap()), (model.to_string(), bytes));
 
-    LayerCheck::<f32>::new(&[3]).run(dense_tanh(4)).unwrap();
+    let report = LayerCheck::<f32>::new(&[3]).run(dense_tanh(4)).unwrap().to_string();
+    assert!(report.starts_with("layer \"dense_tanh\"\n"), "{report}");
     LayerCheck::<f64>::new(&[4, 3])
         .run(Graph::<f64>::layer_of("scaled", |g, x| x * g.param("scale", [3], Initializer::Constant(0.7))))
         .unwrap();
