@@ -18,10 +18,11 @@
 //! microseconds of a matrix product.
 
 use super::decode_scope::encode_layer;
+use super::io::{Io, PortGradients};
 use super::layer::Layer;
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::{AnyLayer, Part};
-use super::ports::{Io, PortGradients, Ports};
+use super::ports::Ports;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;

@@ -19,9 +19,10 @@
 //! There is no tape: the layer keeps what it needs for the backward pass in a cache, whose type it chooses. The loss is
 //! already averaged over the batch, so no layer divides by the batch size.
 
+use super::io::{Io, PortGradients};
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::Part;
-use super::ports::{Io, PortGradients, Ports};
+use super::ports::Ports;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
@@ -356,7 +357,6 @@ pub trait Layer<F: Scalar = f32>:
     /// When the layer cannot take such inputs.
     fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
         let ports = self.ports();
-        ports.check(inputs)?;
         if !ports.is_one_to_one() {
             return Err(Error::data(
                 Self::KIND.name(),
@@ -365,9 +365,7 @@ pub trait Layer<F: Scalar = f32>:
             )
             .help("Write it: the shapes of all outputs."));
         }
-        let mut shapes = vec![self.output_shape(inputs[0].unwrap_or_default())?];
-        shapes.resize(ports.outputs().len(), Vec::new()); // Lengths are one number a sample.
-        Ok(shapes)
+        ports.shapes_of_one(inputs, |input| self.output_shape(input))
     }
 
     /// [`forward`](Layer::forward) of a layer with several ports.

@@ -16,7 +16,8 @@
 //! This module works out where the lengths of a layer's outputs come from, for a row of layers and for graphs.
 
 use super::erased::ErasedInfer;
-use super::ports::{Io, MAX_PORTS, PortGradients, Ports};
+use super::io::{Io, PortGradients};
+use super::ports::{MAX_PORTS, Ports};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, copy};
@@ -31,6 +32,21 @@ pub(crate) enum Origin {
     Input(usize),
     /// They are another output of the layer.
     Output(usize),
+}
+
+impl Origin {
+    /// Returns the number of the lengths, given that of an input's and that of an output as a value.
+    pub fn lengths(
+        self,
+        of_input: impl Fn(usize) -> Option<usize>,
+        output: impl Fn(usize) -> usize,
+    ) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::Input(i) => of_input(i),
+            Self::Output(k) => Some(output(k)),
+        }
+    }
 }
 
 /// Returns for each output of a layer where its lengths come from, given the shapes of the inputs, those of the outputs
@@ -72,16 +88,10 @@ pub(in crate::nn) fn origins<F: Scalar>(
                 Err(different())
             }
             Some((input, _)) => {
-                let (found, expected) = (made.get(output), steps(inputs[input]).unwrap_or(0));
-                match found.filter(|found| found.first() != Some(&expected)) {
-                    None => Ok(Origin::Input(input)),
-                    Some(found) => {
-                        let name = format!("the output {:?}", ports.outputs()[output]);
-                        let expected = format!("[{expected}, …], as it keeps the steps of its input");
-                        Err(Error::shape(name, expected, found)
-                            .help("Correct `Layer::keeps_steps` or `Ports::keeps_steps` of the layer."))
-                    }
-                }
+                let steps = steps(inputs[input]).unwrap_or(0);
+                made.get(output)
+                    .map_or(Ok(()), |found| check_steps(ports.outputs()[output], found, steps))?;
+                Ok(Origin::Input(input))
             }
             None => {
                 let made = ports.lengths_made_for(output).filter(|_| has_steps);
@@ -90,6 +100,16 @@ pub(in crate::nn) fn origins<F: Scalar>(
         }
     };
     outputs.map(origin).collect()
+}
+
+/// Checks that an output has the steps of the input whose steps it keeps.
+fn check_steps(output: &str, found: &[usize], steps: usize) -> Result<()> {
+    if found.first() == Some(&steps) {
+        return Ok(());
+    }
+    let expected = format!("[{steps}, …], as it keeps the steps of its input");
+    Err(Error::shape(format!("the output {output:?}"), expected, found)
+        .help("Correct `Layer::keeps_steps` or `Ports::keeps_steps` of the layer."))
 }
 
 /// Refuses a container of a user's own that says nothing about lengths, with a part that makes some.

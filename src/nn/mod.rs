@@ -54,7 +54,7 @@
 // | `elementwise.rs` | layers of a function of one number |
 // | `output_activation.rs` | the known range of outputs, and their meaning for losses and metrics |
 // | `parts.rs` | access to the layers inside a layer |
-// | `ports.rs`, `port_calls.rs` | layers with several inputs and outputs |
+// | `ports.rs`, `io.rs`, `port_calls.rs` | layers with several inputs and outputs |
 // | `lengths.rs`, `steps.rs` | the lengths of sequences, and layers about them |
 // | `reduction.rs` | sums, means and maxima along an axis |
 // | `erased.rs` | type-erased layers, as containers hold them |
@@ -84,6 +84,7 @@ mod embedding;
 pub(crate) mod erased;
 pub(crate) mod graph;
 pub(crate) mod infer_registry;
+mod io;
 mod layer;
 mod layer_spec;
 mod lengths;
@@ -123,6 +124,7 @@ pub use embedding::{
 };
 pub use graph::{Graph, GraphBuilder, GraphSpec, Positions, Size, Value};
 pub use infer_registry::InferRegistry;
+pub use io::{Io, PortGradients};
 pub use layer::Layer;
 pub use layer_spec::LayerSpec;
 pub(crate) use model::check_one_of_each;
@@ -142,7 +144,7 @@ pub use port_calls::{
     backward_ports, first_input_gradient, first_output, first_output_shape, first_output_train, infer_ports,
     train_ports,
 };
-pub use ports::{Io, PortGradients, Ports};
+pub use ports::Ports;
 pub use predict::Predict;
 pub use registry::Registry;
 pub use regularization::{Dropout, Dropout2d, Dropout2dSpec, DropoutSpec, GaussianNoise, GaussianNoiseSpec};

@@ -61,6 +61,15 @@ impl Port {
     /// are computed from padding.
     ///
     /// The trainer refuses such an output: a loss would count the padding.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let words = || Sequential::builder([4]).layer(Embedding::vocabulary(50, 8).padding(0));
+    /// assert!(words().build()?.outputs()[0].has_lengths());
+    /// assert!(!words().layer(PoolSteps::mean()).build()?.outputs()[0].has_lengths());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn has_lengths(&self) -> bool {
         self.has_lengths
     }
@@ -74,8 +83,8 @@ pub(in crate::nn) mod sealed {
 
 /// A model that makes predictions: what evaluation, a service and a saved file need of it.
 ///
-/// It is implemented by [`Sequential`](super::Sequential) and [`Graph`](super::Graph); other crates cannot implement it yet. Its methods are what
-/// this crate calls; a program calls those of [`Predict`](super::Predict), which take arrays of any kind. `Display`
+/// It is implemented by [`Sequential`](super::Sequential) and [`Graph`](super::Graph); other crates cannot implement it
+/// yet. Its methods are what this crate calls; a program calls those of [`Predict`](super::Predict), which take arrays of any kind. `Display`
 /// prints the summary.
 ///
 /// ```
@@ -156,7 +165,8 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
 
 /// A model that can be trained: what [`Trainer`](crate::train::Trainer), callbacks and checkpoints need of it.
 ///
-/// It is implemented by [`Sequential`](super::Sequential), [`Graph`](super::Graph) and `Box<dyn Model>`, which [`load`](crate::load) returns;
+/// It is implemented by [`Sequential`](super::Sequential), [`Graph`](super::Graph) and `Box<dyn Model>`, which
+/// [`load`](crate::load) returns;
 /// other crates cannot implement it yet.
 ///
 /// ```

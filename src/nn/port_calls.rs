@@ -3,8 +3,9 @@
 //! The functions that begin with `first_` are the methods of such a layer for one input and one output: in a row of
 //! layers, it gets its first input and returns its first output.
 
+use super::io::{Io, PortGradients};
 use super::layer::Layer;
-use super::ports::{Io, PortGradients, Ports};
+use super::ports::Ports;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;

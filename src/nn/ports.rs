@@ -1,4 +1,4 @@
-//! Layers with several inputs and outputs.
+//! Layers with several inputs and outputs: their ports.
 //!
 //! Most layers have one of each and never meet this module. A layer with several is a [`Layer`](super::Layer), too: it declares its
 //! [`Ports`], and implements `output_shapes`, `forward_ports`, `forward_train_ports` and `backward_ports` beside the
@@ -7,7 +7,6 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
-use ndarray::ArrayViewD;
 
 /// The maximum number of inputs or outputs of a layer.
 pub(in crate::nn) const MAX_PORTS: usize = 16;
@@ -86,6 +85,13 @@ impl Ports {
     /// Declares which outputs are lengths that the layer makes: of the pair `("output", "lengths")`, the second is the
     /// lengths of the first, `[batch]`. They are asked for only if somebody reads them, and if the first input has steps:
     /// a sample of it has an axis.
+    ///
+    /// ```
+    /// use plywood::nn::Ports;
+    ///
+    /// const TABLE: Ports = Ports::new(&["ids"], &["rows", "lengths"]).makes_lengths(&[("rows", "lengths")]);
+    /// assert_eq!(TABLE.outputs(), ["rows", "lengths"]);
+    /// ```
     #[must_use]
     pub const fn makes_lengths(self, pairs: &'static [(&'static str, &'static str)]) -> Self {
         Self { makes: pairs, ..self }
@@ -107,7 +113,8 @@ impl Ports {
         self.required.len() + self.optional.len()
     }
 
-    /// Declares inputs whose lengths end here: their padding counts as real steps do.
+    /// Declares inputs whose lengths end here: their padding counts as real steps do. A container of one's own that sees
+    /// to the padding says `Ports::ONE.ignores_lengths(&["input"])`.
     #[must_use]
     pub const fn ignores_lengths(self, inputs: &'static [&'static str]) -> Self {
         Self { ignores: inputs, ..self }
@@ -167,6 +174,19 @@ impl Ports {
         self.required.len() == 1
             && self.optional.iter().all(|name| self.is_lengths(name))
             && self.outputs.iter().skip(1).all(|name| is_made(name))
+    }
+
+    /// The shapes of all outputs of a layer of one input and one output, which `one` returns; lengths are one number a
+    /// sample.
+    pub(in crate::nn) fn shapes_of_one(
+        self,
+        inputs: &[Option<&[usize]>],
+        one: impl FnOnce(&[usize]) -> Result<Vec<usize>>,
+    ) -> Result<Vec<Vec<usize>>> {
+        self.check(inputs)?;
+        let mut shapes = vec![one(inputs[0].unwrap_or_default())?];
+        shapes.resize(self.outputs.len(), Vec::new());
+        Ok(shapes)
     }
 
     /// Refuses declarations about lengths that name a port which is not there, or a lengths port that is required.
@@ -261,151 +281,4 @@ pub(super) fn missing(name: &str) -> Error {
     Error::data(format!("the input {name:?}"), "be given", "none").help(
         "Give it. A row of layers hands on one input, so a layer that needs several does not fit into it.",
     )
-}
-
-/// The tensors of a forward pass of a layer with several ports: it takes the inputs, and puts the outputs.
-pub struct Io<'a, F: Scalar = f32> {
-    ports: Ports,
-    inputs: &'a mut [Option<Tensor<F>>],
-    outputs: &'a mut [Option<Tensor<F>>],
-    wanted: &'a [bool],
-    training: bool,
-    /// The number of samples of the first input.
-    rows: Option<usize>,
-}
-
-impl<'a, F: Scalar> Io<'a, F> {
-    /// Returns the tensors of a pass in which all outputs in `wanted` are read, and the inputs belong to the layer.
-    pub(crate) fn new(
-        ports: Ports,
-        inputs: &'a mut [Option<Tensor<F>>],
-        outputs: &'a mut [Option<Tensor<F>>],
-        wanted: &'a [bool],
-        training: bool,
-    ) -> Self {
-        let rows = inputs.first().and_then(Option::as_ref).and_then(|x| x.shape().first().copied());
-        Self { ports, inputs, outputs, wanted, training, rows }
-    }
-
-    /// Returns a required input, `[batch, …]`, which the layer may change and return.
-    ///
-    /// # Errors
-    /// If it is missing, or was taken before.
-    pub fn take(&mut self, input: usize) -> Result<Tensor<F>> {
-        self.take_if(input).ok_or_else(|| missing(&self.ports.input_name(input)))
-    }
-
-    /// Returns an optional input, or `None` if it was left out.
-    pub fn take_if(&mut self, input: usize) -> Option<Tensor<F>> {
-        self.inputs.get_mut(input)?.take()
-    }
-
-    /// Returns an input to look at, or `None` if it was left out or taken. It costs no copy.
-    pub fn view(&self, input: usize) -> Option<ArrayViewD<'_, F>> {
-        self.inputs.get(input)?.as_ref().map(|tensor| tensor.view())
-    }
-
-    /// Returns the lengths of the samples, from the input that is given them, or `None` if it was left out.
-    ///
-    /// `steps` is the number of steps of the input that they belong to.
-    ///
-    /// # Errors
-    /// If a length is no integer from 0 to `steps`, or there is not one for each sample.
-    pub fn lengths(&self, input: usize, steps: usize) -> Result<Option<Vec<usize>>> {
-        let Some(lengths) = self.view(input) else { return Ok(None) };
-        let rows = self.rows.unwrap_or(lengths.len());
-        if lengths.shape() != [rows] {
-            let name = format!("the input {:?}", self.ports.input_name(input));
-            let expected = format!("[{rows}], a length for each sample");
-            return Err(
-                Error::shape(name, expected, lengths.shape()).help("Give one number for each sample.")
-            );
-        }
-        let each = lengths.iter().enumerate().map(|(i, &length)| length_of(length, i, steps));
-        each.collect::<Result<_>>().map(Some)
-    }
-
-    /// Returns whether anybody reads this output. One that nobody reads need not be put.
-    pub fn wants(&self, output: usize) -> bool {
-        self.wanted.get(output).copied().unwrap_or(false)
-    }
-
-    /// Returns whether this is a pass in training: dropout is active only then.
-    ///
-    /// In [`Layer::forward_ports`](super::Layer::forward_ports) it is false. In [`Layer::forward_train_ports`](super::Layer::forward_train_ports) it is false for gradients at the
-    /// inputs in inference mode, as in [`Layer::forward_eval`](super::Layer::forward_eval).
-    pub fn is_training(&self) -> bool {
-        self.training
-    }
-
-    /// Sets an output, `[batch, …]`.
-    ///
-    /// # Errors
-    /// If the layer has no such output.
-    pub fn put(&mut self, output: usize, tensor: Tensor<F>) -> Result<()> {
-        put(self.outputs, output, tensor, "output")
-    }
-}
-
-/// The gradients of a backward pass of a layer with several ports: it takes those at the outputs, and puts those at the
-/// inputs.
-pub struct PortGradients<'a, F: Scalar = f32> {
-    outputs: &'a mut [Option<Tensor<F>>],
-    inputs: &'a mut [Option<Tensor<F>>],
-    wanted: &'a [bool],
-}
-
-impl<'a, F: Scalar> PortGradients<'a, F> {
-    /// Returns the gradients of a pass that needs those at the inputs in `wanted`.
-    pub(crate) fn new(
-        outputs: &'a mut [Option<Tensor<F>>],
-        inputs: &'a mut [Option<Tensor<F>>],
-        wanted: &'a [bool],
-    ) -> Self {
-        Self { outputs, inputs, wanted }
-    }
-
-    /// Returns the gradient at an output, or `None` if the loss does not depend on it.
-    pub fn take(&mut self, output: usize) -> Option<Tensor<F>> {
-        self.outputs.get_mut(output)?.take()
-    }
-
-    /// Returns whether the gradient at this input is needed.
-    pub fn wants(&self, input: usize) -> bool {
-        self.wanted.get(input).copied().unwrap_or(false)
-    }
-
-    /// Sets the gradient at an input, in the input's shape.
-    ///
-    /// # Errors
-    /// If the layer has no such input.
-    pub fn put(&mut self, input: usize, gradient: Tensor<F>) -> Result<()> {
-        put(self.inputs, input, gradient, "input")
-    }
-}
-
-fn put<F: Scalar>(places: &mut [Option<Tensor<F>>], at: usize, tensor: Tensor<F>, what: &str) -> Result<()> {
-    let count = places.len();
-    let place = places.get_mut(at).ok_or_else(|| {
-        Error::argument(format!("the number of the {what}"), format!("below {count}"), at)
-            .help("`Layer::ports` names all of them, in order.")
-    })?;
-    *place = Some(tensor);
-    Ok(())
-}
-
-/// Returns the length of a sample as an integer.
-///
-/// # Errors
-/// If it is no integer from 0 to `steps`.
-pub(in crate::nn) fn length_of<F: Scalar>(found: F, sample: usize, steps: usize) -> Result<usize> {
-    let x = found.as_f64();
-    // `as` saturates, so that NaN and all that is no such integer differ from what comes back.
-    let length = x as usize;
-    if length as f64 == x && length <= steps {
-        return Ok(length);
-    }
-    let expected = format!("be an integer from 0 to {steps}, the number of steps");
-    Err(Error::sample("the length", sample, expected, x)
-        .help("It is the number of steps that are no padding."))
 }

@@ -4,7 +4,7 @@
 //! numbers behind the length are padding, which is left out. A block is computed as it would be alone and without padding,
 //! so it has the same bits. A block without any number gives 0.
 
-use super::ports::length_of;
+use super::io::length_of;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use serde::{Deserialize, Serialize};

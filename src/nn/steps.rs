@@ -1,7 +1,8 @@
 //! Layers about the steps of sequences: `[batch, steps, …]`, padded at the end, with lengths.
 
+use super::io::Io;
 use super::output_activation::OutputActivation;
-use super::ports::{Io, Ports};
+use super::ports::Ports;
 use super::reduction::{Extent, Reduction};
 use super::{Layer, check_gradient};
 use crate::error::{Error, Result};

@@ -5,31 +5,20 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::decode_scope::encode_layer;
 use crate::nn::erased::ErasedInfer;
+use crate::nn::io::Io;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::parts::{AnyLayer, Part};
-use crate::nn::ports::{Io, Ports};
+use crate::nn::ports::Ports;
 use crate::param::Param;
 use crate::tensor::{CowTensor, Tensor, owned};
 
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
-    /// [`Layer::output_shapes`](crate::nn::Layer::output_shapes).
-    pub fn output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
-        let ports = self.lengths.ports();
-        ports.check(inputs)?;
-        let mut shapes = vec![self.output_shape_for(inputs[0].unwrap_or_default())?];
-        shapes.resize(ports.outputs().len(), Vec::new()); // The lengths.
-        Ok(shapes)
-    }
-
     /// [`Layer::forward_ports`](crate::nn::Layer::forward_ports).
     pub fn run_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
         let (input, lengths, wanted) = (io.take(0)?, io.take_if(1), io.wants(1));
         let (output, lengths) = self.run_with(input.into(), lengths, wanted, false)?;
         io.put(0, owned(output))?;
-        match lengths {
-            Some(lengths) if wanted => io.put(1, lengths),
-            _ => Ok(()),
-        }
+        io.put_if_wanted(1, lengths)
     }
 }
 
@@ -82,7 +71,7 @@ impl<F: Scalar> ErasedInfer<F> for InferChain<F> {
     }
 
     fn erased_output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
-        self.output_shapes(inputs)
+        self.lengths.ports().shapes_of_one(inputs, |input| self.output_shape_for(input))
     }
 
     fn erased_forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {

@@ -14,12 +14,12 @@ mod lengths;
 pub(crate) use file::Stored;
 
 use super::erased::ErasedInfer;
+use super::io::Io;
 use super::lengths::{Way, lost};
 use super::model::{Infer, Port, sealed};
 use super::names;
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::Part;
-use super::ports::Io;
 use super::shape_checks::{check_batch_shape, check_input, check_sizes};
 use super::summary;
 use crate::codec;

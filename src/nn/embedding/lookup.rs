@@ -10,7 +10,7 @@ use crate::kernels::{Scalar, id_of, ids_of};
 use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, recycle, scratch, slice, slice_mut, standard};
-use ndarray::{ArrayView2, ArrayViewD};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 /// The table and the padding id.
@@ -126,18 +126,26 @@ impl<F: Scalar> Table<F> {
     }
 }
 
-/// Returns the length of each sample: the number of its steps before those of padding alone.
+/// Returns the length of each sample: the number of its steps before those of padding alone. `ids` are in row-major
+/// order.
 ///
 /// # Errors
 /// If padding comes before a step that is none.
 pub(super) fn lengths<F: Scalar>(ids: &Tensor<F>, padding: u32) -> Result<Tensor<F>> {
-    let samples = ids.shape().first().copied().unwrap_or(0);
+    let [samples, steps, inner @ ..] = ids.shape() else {
+        return Err(Error::shape("the input", "[batch, steps, …]", ids.shape()).help("Axis 1 are the steps."));
+    };
+    let inner = inner.iter().product::<usize>().max(1);
     let padding = F::of(f64::from(padding));
-    let mut lengths = scratch(&[samples]);
-    for (i, (sample, length)) in ids.outer_iter().zip(slice_mut(&mut lengths)).enumerate() {
-        let is_padding = |step: &ArrayViewD<'_, F>| step.iter().all(|&id| id == padding);
+    let mut lengths = scratch(&[*samples]);
+    slice_mut(&mut lengths).fill(F::zero());
+    let samples = slice(ids).chunks_exact((steps * inner).max(1));
+    for (i, (sample, length)) in samples.zip(slice_mut(&mut lengths)).enumerate() {
         let mut real = 0;
-        for (t, _) in sample.outer_iter().enumerate().filter(|(_, step)| !is_padding(step)) {
+        for (t, step) in sample.chunks_exact(inner).enumerate() {
+            if step.iter().all(|&id| id == padding) {
+                continue;
+            }
             if t > real {
                 let what = format!("the padding id {padding} at position {real}");
                 let found = format!("another id behind it, at position {t}");

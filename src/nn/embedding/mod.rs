@@ -148,14 +148,14 @@ impl<F: Scalar> Layer<F> for Embedding<F> {
     }
 
     fn forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {
-        let input = io.take(0)?;
+        let input = standard(io.take(0)?);
         self.put_lengths(&input, io)?;
         let output = self.forward(input)?;
         io.put(0, output)
     }
 
     fn forward_train_ports(&mut self, io: &mut Io<'_, F>) -> Result<EmbeddingCache> {
-        let input = io.take(0)?;
+        let input = standard(io.take(0)?);
         self.put_lengths(&input, io)?;
         let (output, cache) = self.forward_train(input)?;
         io.put(0, output)?;
@@ -228,10 +228,10 @@ impl EmbeddingSpec {
     /// Sets the padding id: its row of the table starts at 0 and gets no gradient, so its output is zeros.
     ///
     /// Shorter sequences are filled up with it at the end; 0 is usual. The layers behind get the lengths of the samples
-    /// ([`Ports`]): padding has no part in the mean over the steps
-    /// ([`PoolSteps`](crate::nn::PoolSteps)), and a layer that would mix it in, such as a
-    /// [`Flatten`](crate::nn::Flatten), is an error unless [`WithoutLengths`](crate::nn::WithoutLengths) stands in front. Keras'
-    /// `mask_zero=True` does the same, and drops the mask without an error.
+    /// ([`Ports`]): padding has no part in the mean over the steps ([`PoolSteps`](crate::nn::PoolSteps)), and a layer that
+    /// would mix it in, such as a [`Flatten`](crate::nn::Flatten), is an error unless
+    /// [`WithoutLengths`](crate::nn::WithoutLengths) stands in front. Keras' `mask_zero=True` does the same, and drops the
+    /// mask without an error.
     ///
     /// Where lengths are read, padding in front of other ids is an error. Of ids with several axes, the lengths are those
     /// of the first: a step is padding if all of its ids are.

@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::check_gradient;
 use crate::nn::erased::other_cache;
+use crate::nn::io::PortGradients;
 use crate::nn::model::ModelCache;
-use crate::nn::ports::{MAX_PORTS, PortGradients};
+use crate::nn::ports::MAX_PORTS;
 use crate::param::Param;
 use crate::tensor::{Tensor, copy, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};
@@ -59,9 +60,9 @@ impl<F: Scalar> Graph<F> {
             cache.slots.first_mut().and_then(Option::as_mut).and_then(|slot| slot.downcast_mut::<Run<F>>());
         let is_own = |run: &Run<F>| run.plan.as_ref().is_some_and(|own| Arc::ptr_eq(own, &plan));
         let Some(run) = run.filter(|run| run.is_full && is_own(run)) else { return Err(other_cache()) };
-        if at.as_ref().is_some_and(|at| at.len() != plan.inputs.len()) {
+        if let Some(places) = at.as_ref().map(|at| at.len()).filter(|&places| places != plan.inputs.len()) {
             let expected = format!("be {}, one for each input", plan.inputs.len());
-            return Err(Error::data("the places for gradients at the inputs", expected, "another number")
+            return Err(Error::data("the number of places for gradients at the inputs", expected, places)
                 .help("Give a place for each of the model's `inputs`."));
         }
         self.dag.check_params()?;

@@ -6,7 +6,8 @@ use super::program::MAX_LOADS;
 use super::shape::Shape;
 use crate::error::Result;
 use crate::kernels::Scalar;
-use crate::nn::ports::{Io, MAX_PORTS, Ports};
+use crate::nn::io::Io;
+use crate::nn::ports::{MAX_PORTS, Ports};
 use crate::tensor::{Tensor, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 

@@ -123,12 +123,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         for (s, step) in plan.steps.iter().enumerate() {
             let rest = self.without_activation(s, logits);
             self.run_step(plan, s, rest, batch, &mut values)
-                .and_then(|()| {
-                    let made =
-                        step.outputs.iter().filter_map(|(slot, _)| Some((*slot, values[*slot].as_ref()?)));
-                    let mut made = made.filter(|_| matches!(step.action, Action::Layer(_)));
-                    made.try_for_each(|(slot, y)| plan.check_made(slot, batch, y.shape()))
-                })
+                .and_then(|()| plan.check_made(step, batch, |slot| values[slot].as_ref().map(|y| y.shape())))
                 .map_err(|error| error.at(self.place(step.node)))?;
             if step.outputs.iter().any(|(slot, _)| stops(&mut inspect, *slot, &values)) {
                 return Ok(());

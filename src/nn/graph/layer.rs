@@ -9,11 +9,12 @@ use crate::nn::Layer;
 use crate::nn::check_gradient;
 use crate::nn::decode_scope::encode_layer;
 use crate::nn::erased::{ErasedInfer, Mode};
+use crate::nn::io::Io;
 use crate::nn::model::{Infer, Model, ModelCache};
 use crate::nn::names;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::parts::{AnyLayer, Part};
-use crate::nn::ports::{Io, Ports};
+use crate::nn::ports::Ports;
 use crate::param::Param;
 use crate::state::Kind;
 use crate::tensor::{CowTensor, Tensor, owned};
@@ -255,8 +256,7 @@ impl<F: Scalar> ErasedInfer<F> for InferGraph<F> {
     }
 
     fn erased_output_shapes(&self, inputs: &[Option<&[usize]>]) -> Result<Vec<Vec<usize>>> {
-        Ports::ONE.check(inputs)?;
-        inputs.iter().flatten().map(|input| self.output_shape_for(input)).collect()
+        Ports::ONE.shapes_of_one(inputs, |input| self.output_shape_for(input))
     }
 
     fn erased_forward_ports(&self, io: &mut Io<'_, F>) -> Result<()> {

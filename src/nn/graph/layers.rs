@@ -33,6 +33,7 @@ impl<F: Scalar> GraphBuilder<F> {
             Some(first) => self.add_layer(None, spec, *first, &[]),
             None => None,
         };
+        // In a closure, the user's line would be lost.
         for output in &mut outputs {
             *output = match layer {
                 Some(k) => self.place_layer(k, *output, &[], 1)[0],

@@ -34,6 +34,16 @@ use crate::kernels::Scalar;
 /// ```
 impl<'g, F: Scalar> Value<'g, F> {
     /// Returns the lengths, `[batch]`, if the value has some.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let (x, n) = (g.input("x", [6, 4]), g.input("lengths", []));
+    /// let padded = x.with_lengths(n);
+    /// let lengths = [x, padded, padded.tanh(), x.with_lengths_of(padded), padded.without_lengths(), padded.mean(1)];
+    /// assert_eq!(lengths.map(|x| x.lengths().is_some()), [false, true, true, true, false, false]);
+    /// ```
     pub fn lengths(self) -> Option<Self> {
         let lengths = self.builder.inner.borrow().source.lengths[self.value?];
         lengths.map(|value| Self { value: Some(value), ..self })

@@ -126,8 +126,8 @@ impl<F: Scalar> Graph<F> {
     /// ```
     ///
     /// What was written as a number stays as it is: `x.size(1)`, which was read when the graph was built, the range of a
-    /// `slice`, and the steps of an unrolled loop. What follows from the shape adapts: `mean` and the other reductions, `..-1`, `split`,
-    /// a -1 in `reshape`. A layer takes another shape if it takes any, as Dense takes any number of steps; a
+    /// `slice`, and the steps of an unrolled loop. What follows from the shape adapts: `mean` and the other reductions,
+    /// `..-1`, `split`, a -1 in `reshape`. A layer takes another shape if it takes any, as Dense takes any number of steps; a
     /// `Sequential` inside takes the one it was built for.
     ///
     /// # Errors

@@ -183,7 +183,8 @@ impl<O: ?Sized> Nodes<O> {
         if found.is_some() && inputs.iter().enumerate().any(has_none) { Err(different()) } else { Ok(found) }
     }
 
-    /// Returns the lengths of all values if the inputs had some, whose number is 0; other numbers stand for others. `None` if steps would be mixed, or something would not be given the lengths that it reads.
+    /// Returns the lengths of all values if the inputs had some, whose number is 0; other numbers stand for others.
+    /// `None` if steps would be mixed, or something would not be given the lengths that it reads.
     pub fn lengths_if_inputs_had<'l, F: Scalar, L: ErasedInfer<F> + ?Sized + 'l>(
         &self,
         layer: impl Fn(usize) -> &'l L,
@@ -195,7 +196,7 @@ impl<O: ?Sized> Nodes<O> {
         for node in &self.nodes {
             let inputs: Vec<usize> = node.inputs.iter().flatten().copied().collect();
             let (shapes, shape) = (self.shapes_of(&inputs), &self.shapes[node.first]);
-            all[node.first] = match &node.kind {
+            let lengths = match &node.kind {
                 NodeKind::Input(_) => (!shape.sizes.is_empty()).then_some(0),
                 NodeKind::Param(_) => None,
                 NodeKind::Elementwise(_) => {
@@ -220,18 +221,13 @@ impl<O: ?Sized> Nodes<O> {
                         .take(ports.outputs().len())
                         .collect();
                     let origins = origins(layer, &shapes, &made, of).ok()?;
-                    let of_origins: Vec<_> = origins
-                        .iter()
-                        .map(|origin| match *origin {
-                            Origin::None => None,
-                            Origin::Input(i) => of(i),
-                            Origin::Output(k) => Some(node.first + k + 1),
-                        })
-                        .collect();
-                    all[node.first..node.first + of_origins.len()].copy_from_slice(&of_origins);
-                    of_origins.first().copied().flatten()
+                    let lengths: Vec<_> =
+                        origins.iter().map(|origin| origin.lengths(of, |k| node.first + k + 1)).collect();
+                    all[node.first..][..lengths.len()].copy_from_slice(&lengths);
+                    continue;
                 }
             };
+            all[node.first] = lengths;
         }
         Some(all)
     }
@@ -287,11 +283,7 @@ impl<O: ?Sized> Nodes<O> {
         let made = made.collect::<Result<Vec<_>>>()?;
         let first = self.push(NodeKind::Layer(k), inputs, made, None)?;
         for (output, origin) in origins.iter().enumerate() {
-            self.lengths[first + output] = match *origin {
-                Origin::None => None,
-                Origin::Input(i) => lengths_of[i],
-                Origin::Output(k) => Some(first + k),
-            };
+            self.lengths[first + output] = origin.lengths(|i| lengths_of[i], |k| first + k);
         }
         Ok((first, origins.len()))
     }

@@ -72,15 +72,25 @@ pub(super) struct Plan<O: ?Sized> {
 }
 
 impl<O: ?Sized> Plan<O> {
-    /// Checks the shape of what a layer has put into a slot: a layer of another crate may return any.
-    pub fn check_made(&self, slot: usize, batch: usize, found: &[usize]) -> Result<()> {
-        let shape = &self.slots[slot].shape;
-        if found.split_first().is_some_and(|(rows, sizes)| *rows == batch && *sizes == *shape.sizes) {
-            return Ok(());
+    /// Checks the shapes of what a layer has put into its slots, if the step is one: a layer of another crate may return
+    /// any. `found` is the shape of a slot's value, if it has one.
+    pub fn check_made<'v>(
+        &self,
+        step: &Step<O>,
+        batch: usize,
+        found: impl Fn(usize) -> Option<&'v [usize]>,
+    ) -> Result<()> {
+        let Action::Layer(_) = step.action else { return Ok(()) };
+        for &(slot, _) in &step.outputs {
+            let Some(found) = found(slot) else { continue };
+            let sizes = &self.slots[slot].shape.sizes;
+            if found.split_first() != Some((&batch, sizes)) {
+                let expected = format!("{:?}", [&[batch], &sizes[..]].concat());
+                let help = "A layer's `output_shape` or `output_shapes` does not agree with its `forward`; correct the layer.";
+                return Err(Error::shape("the output", expected, found).help(help));
+            }
         }
-        let expected = format!("{:?}", [&[batch], &shape.sizes[..]].concat());
-        Err(Error::shape("the output", expected, found)
-            .help("A layer's `output_shape` or `output_shapes` does not agree with its `forward`; correct the layer."))
+        Ok(())
     }
 
     /// Returns the shapes of a step's inputs and of its first output.

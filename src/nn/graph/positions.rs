@@ -24,7 +24,18 @@ macro_rules! sizes {
 }
 sizes!(i32 i64 isize usize);
 
-/// A range of positions for [`Value::slice`](super::Value::slice): `1..4`, `..-1`, `2..`, `1..=3`, `..`, of numbers of any type of [`Size`].
+/// A range of positions for [`Value::slice`](super::Value::slice): `1..4`, `..-1`, `2..`, `1..=3`, `..`, of numbers of any
+/// type of [`Size`].
+///
+/// ```
+/// use plywood::nn::Positions;
+/// use plywood::prelude::*;
+///
+/// assert_eq!(((1..4).bounds(), (..-1).bounds(), (2usize..=3).bounds()), ((1, Some(4)), (0, Some(-1)), (2, Some(4))));
+/// let g = Graph::builder();
+/// let x = g.input("x", [6, 4]);
+/// assert_eq!((x.slice(1, 0..x.size(1) / 2).shape(), x.slice(1, 2..).shape()), (vec![3, 4], vec![4, 4]));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a range of positions",
     note = "write a range: `1..4`, `..-1`, `2..`; one position is `index_axis`"

@@ -82,16 +82,12 @@ impl<F: Scalar> Graph<F> {
         for (s, step) in plan.steps.iter().enumerate() {
             let rest = self.dag.without_activation(s, logits);
             let done = match step.action {
-                Action::Layer(k) => self.run_layer(mode, (s, step, k), rest, run).and_then(|()| {
-                    let made = step
-                        .outputs
-                        .iter()
-                        .filter_map(|(slot, _)| Some((*slot, run.values[*slot].as_ref()?)));
-                    made.into_iter().try_for_each(|(slot, y)| plan.check_made(slot, rows, y.shape()))
-                }),
+                Action::Layer(k) => self.run_layer(mode, (s, step, k), rest, run),
                 _ => self.run_op(step, rest, rows, run),
             };
-            done.map_err(|error| error.at(self.dag.place(step.node)))?;
+            let found = |slot: usize| run.values[slot].as_ref().map(|y| y.shape());
+            done.and_then(|()| plan.check_made(step, rows, found))
+                .map_err(|error| error.at(self.dag.place(step.node)))?;
             if rest == WithoutActivation::Nothing {
                 run.left_out.push(s);
             }

@@ -4,8 +4,9 @@ use super::Sequential;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::{ErasedLayer, Mode, other_cache};
+use crate::nn::io::Io;
 use crate::nn::lengths::call_back;
-use crate::nn::ports::{Io, Ports};
+use crate::nn::ports::Ports;
 use crate::nn::{
     Layer, ModelCache, OutputActivation, Part, WithoutActivation, chain, check_batch, check_gradient, names,
 };
@@ -155,10 +156,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         let (input, mut lengths, wanted) = (io.take(0)?, io.take_if(1), io.wants(1));
         let (output, cache) = self.run_with(mode, input, (&mut lengths, wanted), false)?;
         io.put(0, output)?;
-        match lengths {
-            Some(lengths) if wanted => io.put(1, lengths)?,
-            _ => {}
-        }
+        io.put_if_wanted(1, lengths)?;
         Ok(cache)
     }
 

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
+use crate::nn::io::integer_of;
 use crate::tensor::{Tensor, reshape};
 use ndarray::IxDyn;
 use serde::{Deserialize, Serialize};
@@ -17,10 +18,7 @@ pub(in crate::nn::graph) struct Gather;
 fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> impl Iterator<Item = Result<usize>> {
     let (rows, of) = (site.inputs[0].sizes[0], &site.inputs[1]);
     ids.iter().enumerate().map(move |(i, x)| {
-        let x = x.as_f64();
-        // `as` saturates, so that NaN and all that is no such integer differ from what comes back.
-        let id = x as usize;
-        if id as f64 == x && id < rows {
+        if let Some(id) = integer_of(*x).filter(|&id| id < rows) {
             return Ok(id);
         }
         let expected = format!("be an integer from 0 to {}, below the rows of the table", rows - 1);

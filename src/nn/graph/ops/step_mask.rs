@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::graph::op::{Give, Kept, Op, Site, Steps};
 use crate::nn::graph::shape::Shape;
-use crate::nn::ports::length_of;
+use crate::nn::io::length_of;
 use crate::tensor::{Tensor, recycle};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
