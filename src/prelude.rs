@@ -54,6 +54,6 @@ pub use crate::optim::{
 #[cfg(feature = "plots")]
 pub use crate::plot;
 pub use crate::random::Random;
-pub use crate::testing::check_layer;
+pub use crate::testing::{check_layer, check_op};
 pub use crate::train::{Callback, Context, EarlyStopping, History, Progress, Trainer};
 pub use crate::{Error, Result, Scalar, Tensor, evaluate};

@@ -3,8 +3,8 @@
 use super::chain::{self, InferChain};
 use super::decode_scope::{Tables, typed_within};
 use super::decoders::Decoders;
-use super::erased::ErasedInfer;
-use super::graph::{self, InferGraph, InferOp, OpsInForce, builtin};
+use super::erased::{ErasedInfer, ErasedLayer};
+use super::graph::{self, InferGraph, InferOp, Op, Ops, TrainOp};
 use super::layer::Layer;
 use super::model::Infer;
 use super::registry::Registry;
@@ -39,8 +39,10 @@ use crate::level::check_level;
 #[derive(Clone)]
 pub struct InferRegistry<F: Scalar = f32> {
     decoders: Decoders<dyn ErasedInfer<F>>,
-    blocks: Registry<F>,
-    graphs: Option<ReadGraph<F>>,
+    blocks: Decoders<dyn ErasedLayer<F>>,
+    /// The operations of graphs inside of blocks.
+    block_ops: Option<Ops<dyn TrainOp<F>>>,
+    graphs: Option<(ReadGraph<F>, Ops<dyn InferOp<F>>)>,
 }
 
 /// Decodes a model that only infers.
@@ -61,7 +63,7 @@ impl<F: Scalar> InferRegistry<F> {
             Ok(Box::new(layer))
         });
         let help = "It is inside of a block, whose layers are added by `InferRegistry::blocks`.";
-        Self { decoders, blocks: Registry { decoders: Decoders::new(help) }, graphs: None }
+        Self { decoders, blocks: Decoders::new(help), block_ops: None, graphs: None }
     }
 
     /// Adds a kind of layer. It replaces one with the same `KIND`. [`Sequential`](super::Sequential) is there already, and
@@ -99,11 +101,24 @@ impl<F: Scalar> InferRegistry<F> {
             let layer: InferGraph<F> = codec::decode(bytes, graph::KIND)?;
             Ok(Box::new(layer))
         });
-        self.graphs = Some(ReadGraph(|bytes| {
-            let model: InferGraph<F> = codec::decode(bytes, "the model")?;
-            Ok(Box::new(model))
-        }));
+        self.graphs.get_or_insert_with(|| {
+            let read = ReadGraph(|bytes| {
+                let model: InferGraph<F> = codec::decode(bytes, "the model")?;
+                Ok(Box::new(model))
+            });
+            (read, Ops::builtin())
+        });
         self
+    }
+
+    /// Adds a kind of operation of graphs, as [`Registry::with_op`], and graphs, if they are not there yet.
+    #[must_use]
+    pub fn with_op<O: Op<F>>(self) -> Self {
+        let mut with = self.graphs();
+        if let Some((_, ops)) = &mut with.graphs {
+            ops.add::<F, O>();
+        }
+        with
     }
 
     /// Sets the layers inside of [`Residual`](super::Residual), [`Concat`](super::Concat), [`Add`](super::Add) and custom
@@ -111,7 +126,8 @@ impl<F: Scalar> InferRegistry<F> {
     /// are none.
     #[must_use]
     pub fn blocks(mut self, registry: Registry<F>) -> Self {
-        self.blocks.decoders.by_kind = registry.decoders.by_kind;
+        self.blocks.by_kind = registry.decoders.by_kind;
+        self.block_ops = Some(registry.ops);
         self
     }
 
@@ -119,11 +135,14 @@ impl<F: Scalar> InferRegistry<F> {
     pub(crate) fn decoding<T>(&self, decode: impl FnOnce() -> Result<T>) -> Result<T> {
         check_level()?;
         let mut tables: Tables = vec![Box::new(self.decoders.clone())];
-        if let Some(read) = self.graphs {
-            tables.push(Box::new(read));
-            tables.push(Box::new(OpsInForce(builtin::<F, dyn InferOp<F>>)));
+        if let Some((read, ops)) = &self.graphs {
+            tables.push(Box::new(*read));
+            tables.push(Box::new(ops.clone()));
         }
-        tables.push(Box::new(self.blocks.decoders.clone()));
+        tables.push(Box::new(self.blocks.clone()));
+        if let Some(ops) = &self.block_ops {
+            tables.push(Box::new(ops.clone()));
+        }
         typed_within(tables, decode)
     }
 }
@@ -132,7 +151,7 @@ impl<F: Scalar> std::fmt::Debug for InferRegistry<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InferRegistry")
             .field("layers", &self.decoders.by_kind.keys())
-            .field("blocks", &self.blocks)
+            .field("blocks", &self.blocks.by_kind.keys())
             .finish()
     }
 }

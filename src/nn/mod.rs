@@ -110,6 +110,11 @@ mod upsample;
 mod window;
 mod zero_pad;
 
+/// Operations of your own in a [`Graph`]: the trait [`Op`](op::Op), and what it works with.
+pub mod op {
+    pub use super::graph::{Backward, Needs, Op, Shape, Shapes, Steps};
+}
+
 pub use crate::param::{Gradient, GradientMut, Param, ParamKind};
 pub use activation::{
     ELU, GELU, HardSigmoid, HardSwish, LeakyReLU, LogSoftmax, Mish, PReLU, PReLUSpec, ReLU, ReLU6, ReLUCache,

@@ -7,7 +7,7 @@
 use super::decode_scope::{Tables, typed_within, within};
 use super::decoders::Decoders;
 use super::erased::ErasedLayer;
-use super::graph::{OpsInForce, TrainOp, builtin};
+use super::graph::{Op, Ops, TrainOp};
 use super::layer::Layer;
 use crate::codec;
 use crate::error::Result;
@@ -16,8 +16,8 @@ use crate::level::check_level;
 
 /// The kinds of layers that a model may be loaded with. It is passed explicitly; there is no global registry.
 ///
-/// A file can only reach what is in this map, in rows and in graphs of this crate's operations. [`Registry::builtin`] has the built-in layers; add custom ones with
-/// [`with`](Registry::with).
+/// A file can only reach what is in this map, and the operations of this crate. [`Registry::builtin`] has the built-in
+/// layers; add custom ones with [`with`](Registry::with), and custom operations with [`with_op`](Registry::with_op).
 ///
 /// ```no_run
 /// use plywood::prelude::*;
@@ -38,6 +38,7 @@ use crate::level::check_level;
 #[derive(Clone)]
 pub struct Registry<F: Scalar = f32> {
     pub(super) decoders: Decoders<dyn ErasedLayer<F>>,
+    pub(super) ops: Ops<dyn TrainOp<F>>,
 }
 
 impl<F: Scalar> Registry<F> {
@@ -60,7 +61,7 @@ impl<F: Scalar> Registry<F> {
     pub fn empty() -> Self {
         let help =
             "Load with `load_with` and a registry that has it: `Registry::builtin().with::<YourLayer>()`.";
-        Self { decoders: Decoders::new(help) }
+        Self { decoders: Decoders::new(help), ops: Ops::builtin() }
     }
 
     /// Adds a kind of layer. It replaces one with the same `KIND`.
@@ -73,7 +74,31 @@ impl<F: Scalar> Registry<F> {
         self
     }
 
-    /// Returns the registered kinds, in alphabetical order.
+    /// Adds a kind of operation of graphs: see [`Op`](crate::nn::op::Op). Those of this crate are always there.
+    ///
+    /// ```no_run
+    /// use plywood::prelude::*;
+    /// # use plywood::nn::op::{Backward, Op, Shape, Shapes};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Clone, Debug, Serialize, Deserialize)]
+    /// # struct Reversed;
+    /// # impl<F: Scalar> Op<F> for Reversed {
+    /// #     const KIND: Kind = Kind::own("mycrate.reversed");
+    /// #     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> { Ok(inputs[0].clone()) }
+    /// #     fn forward(&self, _: Shapes<'_>, x: &[&[F]], y: &mut [F]) -> Result<()> { y.copy_from_slice(x[0]); Ok(()) }
+    /// #     fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> { pass.give(0, grad); Ok(()) }
+    /// # }
+    ///
+    /// let model = plywood::io::load_with("model.plywood", &Registry::<f32>::builtin().with_op::<Reversed>())?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_op<O: Op<F>>(mut self) -> Self {
+        self.ops.add::<F, O>();
+        self
+    }
+
+    /// Returns the registered kinds of layers, in alphabetical order.
     ///
     /// ```
     /// use plywood::prelude::*;
@@ -122,8 +147,7 @@ impl<F: Scalar> Registry<F> {
 
     /// The decoders of layers, and those of the operations of graphs.
     pub(super) fn tables(&self) -> Tables {
-        let ops = OpsInForce(builtin::<F, dyn TrainOp<F>>);
-        vec![Box::new(self.decoders.clone()), Box::new(ops)]
+        vec![Box::new(self.decoders.clone()), Box::new(self.ops.clone())]
     }
 }
 

@@ -30,7 +30,8 @@ impl<F: Scalar> LayerCheck<F> {
         if x.ndim() == 0 {
             return Err(Error::shape("the inputs", "[batch, …]", x.shape()).help("Axis 0 is the batch."));
         }
-        let mut report = CheckReport { label: layer.erased_label().to_owned(), lines: Vec::new() };
+        let mut report =
+            CheckReport { label: format!("layer {:?}", layer.erased_label()), lines: Vec::new() };
 
         names(layer)?;
         report.passed("parameters have one name each, in one order");

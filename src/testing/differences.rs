@@ -167,13 +167,25 @@ pub(super) fn at_input<F: Scalar>(
     draws: &mut RandomStream,
     loss: impl Fn(Tensor<F>) -> Result<f64>,
 ) -> Result<()> {
+    let found: Vec<f64> = slice(dx).iter().map(|g| g.as_f64()).collect();
+    at_numbers(what, x, &found, draws, loss)
+}
+
+/// Compares the gradient at the numbers of an array with differences of `loss`.
+pub(super) fn at_numbers<F: Scalar>(
+    what: &str,
+    x: &Tensor<F>,
+    found: &[f64],
+    draws: &mut RandomStream,
+    loss: impl Fn(Tensor<F>) -> Result<f64>,
+) -> Result<()> {
     for i in chosen(x.len(), draws) {
         let difference = central(slice(x)[i], |v| {
             let mut moved = x.clone();
             moved.as_slice_mut().expect("standard layout")[i] = v;
             loss(moved)
         })?;
-        compare::<F>(&format!("the gradient at number {i} of {what}"), slice(dx)[i].as_f64(), difference)?;
+        compare::<F>(&format!("the gradient at number {i} of {what}"), found[i], difference)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Checks for layers, built-in and custom: [`check_layer`].
+//! Checks for layers and operations, built-in and custom: [`check_layer`], [`check_op`].
 //!
 //! A wrong derivative does not crash. The model trains a little worse, which looks like a bad learning rate.
 //! [`LayerCheck`] finds it with the definition of the derivative, for the loss `L = Σ c_i · y_i` with random `c`:
@@ -26,7 +26,10 @@
 mod checks;
 mod differences;
 mod lengths;
+mod op;
 mod ports;
+
+pub use op::{OpCheck, check_op};
 
 use crate::codec;
 use crate::error::{ErrorKind, Result};
@@ -299,6 +302,7 @@ type Load<F> = fn(&[u8]) -> Result<Box<dyn ErasedLayer<F>>>;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
+    /// What was checked: `layer "dense"`.
     label: String,
     lines: Vec<String>,
 }
@@ -317,7 +321,7 @@ impl CheckReport {
 
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "layer {:?}", self.label)?;
+        f.write_str(&self.label)?;
         self.lines.iter().try_for_each(|line| write!(f, "\n  {line}"))
     }
 }

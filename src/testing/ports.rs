@@ -25,7 +25,8 @@ impl<F: Scalar> LayerCheck<F> {
         load: Load<F>,
     ) -> Result<CheckReport> {
         let mut draws = random.child("inputs").at(0, 0);
-        let mut report = CheckReport { label: layer.erased_label().to_owned(), lines: Vec::new() };
+        let mut report =
+            CheckReport { label: format!("layer {:?}", layer.erased_label()), lines: Vec::new() };
         names(layer)?;
         report.passed("parameters have one name each, in one order");
         move_parameters(layer, &mut draws);

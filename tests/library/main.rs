@@ -57,6 +57,7 @@ mod names;
 mod non_finite;
 mod normalizer;
 mod numbers;
+mod ops;
 mod optimizer_threads;
 mod optimizers;
 mod output_activation;

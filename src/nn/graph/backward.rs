@@ -5,9 +5,12 @@
 
 use super::Graph;
 use super::compute::{MAX_READS, expand_back};
-use super::op::{Give, Held, Kept, MAX_INPUTS, Part, Site, TrainOp, lost};
+use super::contribution;
+use super::op::{TrainOp, lost};
+use super::op_backward::{Backward, Give, Held, Part};
 use super::plan::{Action, Plan, Step};
 use super::program::{MAX_LOADS, Program};
+use super::shape::Shapes;
 use super::train::Run;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -16,9 +19,8 @@ use crate::nn::erased::other_cache;
 use crate::nn::io::PortGradients;
 use crate::nn::model::ModelCache;
 use crate::nn::ports::MAX_PORTS;
-use crate::param::Param;
-use crate::tensor::{Tensor, copy, recycle, reshape, scratch, slice, slice_mut, standard};
-use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};
+use crate::tensor::{Tensor, copy, recycle, slice, standard};
+use ndarray::Dimension;
 use std::sync::Arc;
 
 /// A step of the backward pass.
@@ -42,8 +44,8 @@ impl<F: Scalar> Clone for At<'_, F> {
 impl<F: Scalar> Copy for At<'_, F> {}
 
 impl<'a, F: Scalar> At<'a, F> {
-    fn site(self) -> Site<'a> {
-        self.plan.site(self.step, self.rows)
+    fn shapes(self) -> Shapes<'a> {
+        self.plan.shapes(self.step, self.rows)
     }
 }
 
@@ -85,7 +87,7 @@ impl<F: Scalar> Graph<F> {
         for (gradient, &slot) in gradients.iter_mut().zip(&plan.outputs) {
             if let Some(gradient) = gradient.take() {
                 check_gradient(&gradient, plan.slots[slot].shape.whole(cache.rows).slice())?;
-                add(&mut run.grads[slot], standard(gradient));
+                contribution::add(&mut run.grads[slot], standard(gradient));
             }
         }
         let keep = run.keep.clone();
@@ -125,17 +127,17 @@ impl<F: Scalar> Graph<F> {
                         Action::Op(op) => self.back_op(&**op, at, grad, wanted, run)?,
                         Action::Program(program) => self.back_program(program, at, grad, wanted, run)?,
                         Action::Expand => {
-                            run.parts.push((0, Part::Whole(expand_back(grad, at.site()))));
+                            run.parts.push((0, Part::Whole(expand_back(grad, at.shapes()))));
                         }
                     }
                 }
             }
-            for (i, part) in run.parts.drain(..).filter(|(i, _)| wanted[*i]) {
+            for (i, part) in run.parts.drain(..).filter(|(i, _)| wanted.get(*i) == Some(&true)) {
                 let slot = step.inputs.get(i).copied().flatten().ok_or_else(lost)?;
                 let of = &at.plan.slots[slot];
                 match of.param {
-                    Some(k) => into_param(&mut self.dag.params[k].param, part)?,
-                    None => into_gradient(&mut run.grads[slot], part, of.shape.whole(rows))?,
+                    Some(k) => contribution::into_param(&mut self.dag.params[k].param, part)?,
+                    None => contribution::into_gradient(&mut run.grads[slot], part, of.shape.whole(rows))?,
                 }
             }
         }
@@ -186,27 +188,22 @@ impl<F: Scalar> Graph<F> {
         run: &mut Run<F>,
     ) -> Result<()> {
         let (reads, keep) = (&at.step.inputs, &run.keep);
-        let mut held: [Held<'_, F>; MAX_INPUTS] = [const { Held::Nothing }; MAX_INPUTS];
+        let mut pass = Backward::new(at.shapes(), Give { wanted, parts: &mut run.parts });
         // First what is taken out of the values, then what is lent.
-        for (held, slot) in held.iter_mut().zip(reads.iter().flatten()) {
+        for (held, slot) in pass.inputs.iter_mut().zip(reads.iter().flatten()) {
             let is_last = keep.keep[*slot] && keep.last[*slot] == at.s;
             if is_last && reads.iter().filter(|other| **other == Some(*slot)).count() == 1 {
                 *held = run.values[*slot].take().map_or(Held::Nothing, Held::Own);
             }
         }
-        for (held, slot) in held.iter_mut().zip(reads.iter().flatten()) {
+        for (held, slot) in pass.inputs.iter_mut().zip(reads.iter().flatten()) {
             if let (Held::Nothing, Some(value)) = (&held, self.value(*slot, &run.values)) {
                 *held = Held::Lent(value);
             }
         }
-        let output = run.values[at.step.outputs[0].0].as_ref();
-        let mut kept = Kept { inputs: &mut held[..reads.len()], output };
-        op.backward(at.site(), &mut kept, grad, &mut Give { wanted, parts: &mut run.parts })?;
-        for held in held {
-            if let Held::Own(value) = held {
-                recycle(value);
-            }
-        }
+        pass.output = run.values[at.step.outputs[0].0].as_ref();
+        op.backward(&mut pass, grad)?;
+        pass.recycle();
         Ok(())
     }
 
@@ -233,7 +230,7 @@ impl<F: Scalar> Graph<F> {
             }
         }
         let output = run.values[at.step.outputs[0].0].as_ref().map(slice);
-        program.backward(&inputs[..at.step.inputs.len()], output, at.site(), slice(&grad), &mut give);
+        program.backward(&inputs[..at.step.inputs.len()], output, at.shapes(), slice(&grad), &mut give);
         recycle(grad);
         Ok(())
     }
@@ -245,94 +242,4 @@ impl<F: Scalar> Graph<F> {
             None => values[slot].as_ref(),
         }
     }
-}
-
-/// Returns zeros in a spare buffer.
-fn zeroed<F: Scalar>(shape: &IxDyn) -> Tensor<F> {
-    let mut zeros = scratch(shape.slice());
-    zeros.fill(F::zero());
-    zeros
-}
-
-/// Adds to a gradient.
-fn add<F: Scalar>(sum: &mut Option<Tensor<F>>, gradient: Tensor<F>) {
-    match sum {
-        None => *sum = Some(gradient),
-        Some(sum) => {
-            F::add_scaled(slice_mut(sum), F::one(), slice(&gradient));
-            recycle(gradient);
-        }
-    }
-}
-
-/// The shape of a matrix as two numbers.
-fn matrix<F: Scalar>(of: &Tensor<F>) -> (usize, usize) {
-    let columns = of.shape().last().copied().unwrap_or(1);
-    (of.len() / columns.max(1), columns)
-}
-
-fn into_param<F: Scalar>(param: &mut Param<F>, part: Part<F>) -> Result<()> {
-    match part {
-        Part::Whole(gradient) => {
-            param.add_gradient(&gradient)?;
-            recycle(gradient);
-            Ok(())
-        }
-        Part::Product(left, right) => param.add_gradient_product(as_matrix(left), as_matrix(right)),
-        Part::Rows(ids, rows) => {
-            let columns = rows.shape().last().copied().unwrap_or(1);
-            let view = ArrayView2::from_shape((ids.len(), columns), slice(&rows)).map_err(|_| lost())?;
-            param.add_gradient_rows(&ids, view)?;
-            recycle(rows);
-            Ok(())
-        }
-        piece @ Part::Piece { .. } => {
-            let mut sum = None;
-            into_gradient(&mut sum, piece, param.value().raw_dim())?;
-            sum.map_or(Ok(()), |gradient| param.add_gradient(&gradient))
-        }
-    }
-}
-
-fn as_matrix<F: Scalar>(of: Tensor<F>) -> Tensor<F> {
-    let (rows, columns) = matrix(&of);
-    reshape(of, IxDyn(&[rows, columns]))
-}
-
-fn into_gradient<F: Scalar>(sum: &mut Option<Tensor<F>>, part: Part<F>, shape: IxDyn) -> Result<()> {
-    match part {
-        Part::Whole(gradient) => {
-            check_gradient(&gradient, shape.slice())?;
-            add(sum, standard(gradient));
-        }
-        Part::Product(left, right) => {
-            let (left, right) = (as_matrix(left), as_matrix(right));
-            let ((rows, k), (_, m)) = (matrix(&left), matrix(&right));
-            let mut product = scratch(shape.slice());
-            let l = ArrayView2::from_shape((rows, k), slice(&left)).map_err(|_| lost())?;
-            let r = ArrayView2::from_shape((rows, m), slice(&right)).map_err(|_| lost())?;
-            let out = ArrayViewMut2::from_shape((k, m), slice_mut(&mut product)).map_err(|_| lost())?;
-            F::matmul(l.reversed_axes(), r, F::zero(), out);
-            add(sum, product);
-            recycle(left);
-            recycle(right);
-        }
-        Part::Rows(ids, rows) => {
-            let columns = rows.shape().last().copied().unwrap_or(1);
-            let whole = slice_mut(sum.get_or_insert_with(|| zeroed(&shape)));
-            for (id, row) in ids.iter().zip(slice(&rows).chunks_exact(columns.max(1))) {
-                F::add_scaled(&mut whole[id * columns..][..columns], F::one(), row);
-            }
-            recycle(rows);
-        }
-        Part::Piece { block, offset, columns, values } => {
-            let whole = sum.get_or_insert_with(|| zeroed(&shape));
-            let blocks = slice_mut(whole).chunks_exact_mut(block).zip(slice(&values).chunks_exact(columns));
-            for (whole, values) in blocks {
-                F::add_scaled(&mut whole[offset..offset + columns], F::one(), values);
-            }
-            recycle(values);
-        }
-    }
-    Ok(())
 }

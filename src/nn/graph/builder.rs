@@ -274,10 +274,10 @@ impl<F: Scalar> GraphBuilder<F> {
         values.iter().map(|value| self.of(*value)).collect::<Result<Option<Vec<_>>>>()
     }
 
-    /// Adds an operation.
+    /// Adds an operation of several values: one of your own, see [`Op`].
     #[track_caller]
-    pub(super) fn op<'g, O: Op<F>>(&'g self, op: O, values: &[Value<'g, F>]) -> Value<'g, F> {
-        self.op_at(O::KIND, op, values)
+    pub fn op<'g, O: Op<F>>(&'g self, op: O, values: &[Value<'g, F>]) -> Value<'g, F> {
+        self.op_at(O::KIND.name(), op, values)
     }
 
     /// Adds an operation that is called by another name.

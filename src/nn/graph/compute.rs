@@ -1,9 +1,9 @@
 //! The steps of a plan that are no layers: operations, programs, and repeated values.
 
-use super::op::{InferOp, MAX_INPUTS, Site, lost};
+use super::op::{InferOp, lost};
 use super::plan::{Action, Step};
 use super::program::MAX_LOADS;
-use super::shape::Shape;
+use super::shape::{MAX_INPUTS, Shape, Shapes};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::io::Io;
@@ -17,14 +17,14 @@ pub(super) const MAX_READS: usize = if MAX_LOADS > MAX_INPUTS { MAX_LOADS } else
 /// Runs a step. `read` returns the value of a slot; `free` is the first input itself, if nobody else needs it.
 pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
     step: &Step<O>,
-    site: Site<'_>,
+    shapes: Shapes<'_>,
     free: Option<Tensor<F>>,
     read: impl Fn(usize) -> Result<&'v [F]>,
 ) -> Result<Tensor<F>> {
-    let shape = site.output.whole(site.batch);
+    let shape = shapes.output.whole(shapes.batch);
     if let Some(mut x) = free {
         if let Action::Op(op) = &step.action {
-            op.forward_in_place(site, slice_mut(&mut x));
+            op.forward_in_place(shapes, slice_mut(&mut x));
         } else {
             // A sum, of this and the other.
             let slot = step.inputs.get(1).copied().flatten().ok_or_else(lost)?;
@@ -39,9 +39,11 @@ pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
     let inputs = &inputs[..step.inputs.len()];
     let mut out = scratch(shape.slice());
     match &step.action {
-        Action::Op(op) => op.forward(site, inputs, slice_mut(&mut out))?,
+        Action::Op(op) => op.forward(shapes, inputs, slice_mut(&mut out))?,
         Action::Program(program) => program.forward(inputs, slice_mut(&mut out)),
-        Action::Expand => expand(inputs[0], &site.inputs[0], site.output, site.batch, slice_mut(&mut out)),
+        Action::Expand => {
+            expand(inputs[0], &shapes.inputs[0], shapes.output, shapes.batch, slice_mut(&mut out));
+        }
         Action::Layer(_) => return Err(lost()),
     }
     Ok(out)
@@ -77,9 +79,9 @@ fn expand<F: Scalar>(x: &[F], own: &Shape, target: &Shape, batch: usize, out: &m
 }
 
 /// Adds up the gradient of what [`expand`] repeated, axis by axis.
-pub(super) fn expand_back<F: Scalar>(grad: Tensor<F>, site: Site<'_>) -> Tensor<F> {
-    let (own, target) = (&site.inputs[0], site.output);
-    let from = padded(own, target, site.batch);
+pub(super) fn expand_back<F: Scalar>(grad: Tensor<F>, shapes: Shapes<'_>) -> Tensor<F> {
+    let (own, target) = (&shapes.inputs[0], shapes.output);
+    let from = padded(own, target, shapes.batch);
     let mut sum = standard(grad);
     for axis in 0..from.ndim() {
         let size = sum.shape()[axis];
@@ -96,7 +98,7 @@ pub(super) fn expand_back<F: Scalar>(grad: Tensor<F>, site: Site<'_>) -> Tensor<
         }
         recycle(std::mem::replace(&mut sum, less));
     }
-    reshape(sum, own.whole(site.batch))
+    reshape(sum, own.whole(shapes.batch))
 }
 
 /// Calls a layer of several ports. `input` gives it an array that it may keep, and `put` gets its outputs.

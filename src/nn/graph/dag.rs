@@ -10,8 +10,9 @@
 //! - there is an output, each name exists once, and each input and parameter is read on the way to an output.
 
 use super::nodes::{Named, Node, NodeKind, Nodes};
-use super::op::{InferOp, MAX_INPUTS, OpTable};
+use super::op::{InferOp, OpTable};
 use super::plan::{self, Plan};
+use super::shape::MAX_INPUTS;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;

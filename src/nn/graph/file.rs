@@ -14,24 +14,20 @@
 use super::dag::Dag;
 use super::function::Function;
 use super::nodes::{MAX_NODES, Named, NodeKind, Nodes};
-use super::op::{MAX_INPUTS, OpTable};
-use super::ops::OpDecoder;
+use super::op::OpTable;
+use super::op_table::Ops;
+use super::shape::MAX_INPUTS;
 use crate::codec::{self, Bytes, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::decode_scope::{count_container, encoding_error, in_force, keep_first};
+use crate::nn::decode_scope::{count_container, encoding_error, keep_first};
 use crate::nn::decoders::Decoders;
 use crate::nn::erased::ErasedInfer;
 use crate::nn::ports::MAX_PORTS;
 use crate::param::Param;
-use crate::shown::cut;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
-use std::sync::Arc;
-
-/// The decoder of operations of a decoding call, for one table.
-pub(in crate::nn) struct OpsInForce<O: ?Sized>(pub OpDecoder<O>);
 
 /// A value: the number of its node, and of the node's output.
 type Place = (u32, u32);
@@ -175,7 +171,7 @@ fn add<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized + 'static>(
             let inputs = inputs.into_iter().map(|place| value(source, place)).collect::<Result<Vec<_>>>()?;
             match Function::decode(&kind, &bytes)? {
                 Some(function) => source.push_function::<F>(function, &inputs)?,
-                None => source.push_op::<F>(decode_op(&kind, &bytes)?, &inputs)?,
+                None => source.push_op::<F>(Ops::<O>::decode_op(&kind, &bytes)?, &inputs)?,
             }
         }
     };
@@ -196,18 +192,4 @@ fn out_of_range(what: &str, found: u32, count: usize) -> Error {
     let expected = format!("be below {count}, the number there are before it");
     Error::format(format!("the number of the {what}"), expected, found)
         .help("The file is damaged; get it again, or save it again.")
-}
-
-/// Decodes an operation with the operations of the current decoding call.
-fn decode_op<O: ?Sized + 'static>(kind: &str, bytes: &[u8]) -> Result<Arc<O>> {
-    let decoder = in_force(|current: Option<&OpsInForce<O>>| current.map(|ops| ops.0));
-    let Some(decoder) = decoder else {
-        return Err(Error::data("a graph that serde reads", "be read by a registry", "none in use")
-            .help("Read it in `Registry::builtin().within(|| …)`."));
-    };
-    decoder(kind, bytes).unwrap_or_else(|| {
-        let found = format!("{:?}", cut(kind));
-        Err(Error::format("the kind of an operation", "be one that this version knows", found)
-            .help("A newer version of Plywood wrote it: update the crate (`cargo update -p plywood`)."))
-    })
 }

@@ -9,17 +9,21 @@
 //! lengths.rs              the calls about lengths of sequences
 //! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
 //! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
-//! compute.rs, program.rs  one step: an operation (ops/), a program
+//! op.rs, op_backward.rs   what an operation is; ops/ has those of this crate
+//! compute.rs, program.rs  one step: an operation, a program
 //! infer.rs                inference
 //! keep.rs, train.rs       which values a training step keeps, and its forward half
-//! backward.rs             its backward half
+//! backward.rs             its backward half; contribution.rs adds gradients up
 //! layer.rs, spec.rs       a graph as a layer, and a layer from its forward pass
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
+//! op_table.rs             the operations that a file may hold
+//! lone_op.rs              an operation outside of a graph, for its check
 //! ```
 
 mod backward;
 mod builder;
 mod compute;
+mod contribution;
 mod dag;
 mod file;
 mod function;
@@ -28,9 +32,12 @@ mod keep;
 mod layer;
 mod layers;
 mod lengths;
+mod lone_op;
 mod model;
 mod nodes;
 mod op;
+mod op_backward;
+mod op_table;
 mod ops;
 mod plan;
 mod positions;
@@ -43,11 +50,14 @@ mod value;
 
 pub use builder::{GraphBuilder, Value};
 pub(crate) use dag::Dag;
-pub(in crate::nn) use file::OpsInForce;
 pub(crate) use infer::KIND;
+pub(crate) use lone_op::LoneOp;
 pub(crate) use op::{InferOp, TrainOp};
-pub(in crate::nn) use ops::builtin;
+pub use op::{Needs, Op, Steps};
+pub use op_backward::Backward;
+pub(in crate::nn) use op_table::Ops;
 pub use positions::{Positions, Size};
+pub use shape::{Shape, Shapes};
 pub use spec::GraphSpec;
 
 use crate::error::Result;

@@ -1,235 +1,196 @@
 //! What an operation is: a function of several values, and its derivative.
 //!
-//! An operation is written against plain slices in row-major order; [`Site`] has the shapes. It is called through one
-//! of two tables, as layers are: [`InferOp`] has what inference needs, [`TrainOp`] also the derivative. So a program
-//! that only infers contains no backward pass.
+//! An operation is called through one of two tables, as layers are: [`InferOp`] has what inference needs, [`TrainOp`] also
+//! the derivative. So a program that only infers contains no backward pass.
 
-use super::shape::Shape;
+use super::op_backward::Backward;
+use super::shape::{MAX_INPUTS, Shape, Shapes};
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::output_activation::OutputActivation;
-use crate::tensor::{Tensor, copy, scratch, slice};
+use crate::state::Kind;
+use crate::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// The maximum number of inputs of an operation: `Needs` has a bit for each.
-pub(super) const MAX_INPUTS: usize = 64;
-
-/// The shapes of an operation's inputs and of its output, as [`Op::shape`] returned it, and the batch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Site<'a> {
-    pub inputs: &'a [Shape],
-    pub output: &'a Shape,
-    pub batch: usize,
-}
-
-impl Site<'_> {
-    /// Returns an array for the gradient at an input, with arbitrary numbers.
-    pub fn gradient<F: Scalar>(&self, input: usize) -> Tensor<F> {
-        scratch(ndarray::Dimension::slice(&self.inputs[input].whole(self.batch)))
-    }
-}
-
-/// What the gradient at an input is computed from.
+/// The values of the forward pass that a gradient is computed from: the result of [`Op::needs`].
+///
+/// ```
+/// use plywood::nn::op::Needs;
+///
+/// let product = Needs::input(0).and(Needs::input(1));
+/// assert!(product.has_input(1) && !product.has_output());
+/// assert_ne!(product, Needs::NOTHING);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needs {
+pub struct Needs {
     /// A bit for each input.
     inputs: u64,
     output: bool,
 }
 
 impl Needs {
+    /// No value: the gradient at the output is enough, as for a sum.
     pub const NOTHING: Self = Self { inputs: 0, output: false };
+    /// The output.
     pub const OUTPUT: Self = Self { inputs: 0, output: true };
 
+    /// Returns the input of this number, from 0 to 63.
     pub const fn input(i: usize) -> Self {
-        Self { inputs: 1 << i, output: false }
+        Self { inputs: if i < MAX_INPUTS { 1 << i } else { 0 }, output: false }
     }
 
+    /// Returns these values and those of another.
+    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self { inputs: self.inputs | other.inputs, output: self.output || other.output }
     }
 
+    /// Returns whether the input of this number is one of them.
     pub const fn has_input(self, i: usize) -> bool {
-        self.inputs >> i & 1 == 1
+        i < MAX_INPUTS && self.inputs >> i & 1 == 1
     }
 
+    /// Returns whether the output is one of them.
     pub const fn has_output(self) -> bool {
         self.output
     }
 }
 
-/// A value that was kept for the backward pass.
-#[derive(Debug, Default)]
-pub(super) enum Held<'a, F: Scalar> {
+/// What becomes of the steps of an input with lengths: the result of [`Op::steps`]. The steps are its axis after the
+/// batch axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steps {
+    /// They are mixed with each other, or moved. An input with lengths is then an error, as its padding would count.
     #[default]
-    Nothing,
-    /// Somebody else reads it later, or it is a parameter.
-    Lent(&'a Tensor<F>),
-    /// This is the last step that reads it.
-    Own(Tensor<F>),
-}
-
-/// The values of the forward pass for which [`Op::needs`] asked.
-#[derive(Debug)]
-pub(crate) struct Kept<'a, 'b, F: Scalar> {
-    pub(super) inputs: &'b mut [Held<'a, F>],
-    pub(super) output: Option<&'a Tensor<F>>,
-}
-
-impl<'a, F: Scalar> Kept<'a, '_, F> {
-    /// Returns an input.
-    pub fn input(&self, i: usize) -> Result<&[F]> {
-        match self.inputs.get(i) {
-            Some(Held::Lent(x)) => Ok(slice(x)),
-            Some(Held::Own(x)) => Ok(slice(x)),
-            _ => Err(lost()),
-        }
-    }
-
-    /// Returns an input as an array: itself if nobody else reads it, otherwise a copy.
-    pub fn take(&mut self, i: usize) -> Result<Tensor<F>> {
-        match self.inputs.get_mut(i).map(std::mem::take) {
-            Some(Held::Own(x)) => Ok(x),
-            Some(Held::Lent(x)) => Ok(copy(x)),
-            _ => Err(lost()),
-        }
-    }
-
-    /// Returns the output.
-    pub fn output(&self) -> Result<&'a [F]> {
-        self.output.map(slice).ok_or_else(lost)
-    }
-}
-
-/// The error of a value that should be there: a mistake in this crate, not a user's.
-pub(super) fn lost() -> Error {
-    Error::custom("a value of the graph must be there when it is read, got none")
-        .help("This is a mistake in Plywood; please report it.")
-}
-
-/// A contribution to a gradient.
-#[derive(Debug)]
-pub(super) enum Part<F: Scalar> {
-    Whole(Tensor<F>),
-    /// `leftᵀ · right`, of matrices with one row for each row of the batch.
-    Product(Tensor<F>, Tensor<F>),
-    /// Rows along axis 0, by ids.
-    Rows(Vec<usize>, Tensor<F>),
-    /// `columns` numbers from `offset` on, in each block of `block` numbers.
-    Piece {
-        block: usize,
-        offset: usize,
-        columns: usize,
-        values: Tensor<F>,
-    },
-}
-
-/// The gradients that an operation returns.
-#[derive(Debug)]
-pub(crate) struct Give<'a, F: Scalar> {
-    pub(super) wanted: &'a [bool],
-    pub(super) parts: &'a mut Vec<(usize, Part<F>)>,
-}
-
-impl<F: Scalar> Give<'_, F> {
-    /// Returns whether the gradient at this input is needed.
-    pub fn wants(&self, input: usize) -> bool {
-        self.wanted.get(input) == Some(&true)
-    }
-
-    /// Gives the gradient at an input, in the input's shape.
-    pub fn whole(&mut self, input: usize, gradient: Tensor<F>) {
-        self.parts.push((input, Part::Whole(gradient)));
-    }
-
-    /// Gives the gradient at a matrix as `leftᵀ · right`. A parameter keeps it as a product until the optimizer's step.
-    pub fn product(&mut self, input: usize, left: Tensor<F>, right: Tensor<F>) {
-        self.parts.push((input, Part::Product(left, right)));
-    }
-
-    /// Gives the gradient at some rows of a matrix. A parameter keeps it as rows.
-    pub fn rows(&mut self, input: usize, ids: Vec<usize>, rows: Tensor<F>) {
-        self.parts.push((input, Part::Rows(ids, rows)));
-    }
-
-    /// Gives the gradient at a part of an input, which is 0 elsewhere: `columns` numbers from `offset` on, in each block
-    /// of `block` numbers.
-    pub fn piece(&mut self, input: usize, block: usize, offset: usize, columns: usize, values: Tensor<F>) {
-        self.parts.push((input, Part::Piece { block, offset, columns, values }));
-    }
-}
-
-/// What becomes of the steps of an input with lengths: its axis after the batch axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Steps {
-    /// They are mixed with each other, or moved.
     Mixed,
-    /// Each step of the output is computed from this step alone.
+    /// Each step of the output is computed from this step alone: the output has the same lengths.
     Kept,
-    /// They are mixed, but the operation reads the lengths and leaves padding out.
+    /// They are mixed, but the operation reads the lengths, another input, and leaves padding out.
     Read,
 }
 
 impl Steps {
+    /// Returns `Kept` or `Mixed`.
     pub fn kept_if(kept: bool) -> Self {
         if kept { Self::Kept } else { Self::Mixed }
     }
 }
 
-/// An operation on values of a graph.
+/// An operation on values of a graph: a function of arrays, and its derivative.
+///
+/// Most functions need no operation of their own: a formula of the operations of [`Value`](crate::nn::Value) has its
+/// gradient already. An operation is for what they cannot say, such as a cumulative product, or for a loop that is faster
+/// in one piece.
+///
+/// ```
+/// use plywood::nn::op::{Backward, Needs, Op, Shape, Shapes};
+/// use plywood::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// `|x|^p · sign(x)`, for each number.
+/// #[derive(Clone, Debug, Serialize, Deserialize)]
+/// struct SignedPower { p: f64 }
+///
+/// impl<F: Scalar> Op<F> for SignedPower {
+///     const KIND: Kind = Kind::own("mycrate.signed_power");
+///
+///     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+///         Ok(inputs[0].clone())
+///     }
+///
+///     fn forward(&self, _: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+///         for (y, x) in out.iter_mut().zip(inputs[0]) {
+///             *y = x.abs().powf(F::of(self.p)).copysign(*x);
+///         }
+///         Ok(())
+///     }
+///
+///     fn needs(&self, _: usize) -> Needs {
+///         Needs::input(0)
+///     }
+///
+///     fn backward(&self, pass: &mut Backward<'_, F>, mut grad: Tensor<F>) -> Result<()> {
+///         for (g, x) in grad.iter_mut().zip(pass.input(0)?) {
+///             *g = *g * F::of(self.p) * x.abs().powf(F::of(self.p - 1.0));
+///         }
+///         pass.give(0, grad);
+///         Ok(())
+///     }
+/// }
+///
+/// check_op::<f64>(SignedPower { p: 1.5 }, &[Shape::batched([4])])?;
+///
+/// let g = Graph::builder();
+/// let x = g.input("x", [4]);
+/// g.output("y", g.op(SignedPower { p: 1.5 }, &[x]).layer(Dense::units(2)));
+/// let bytes = g.build()?.to_bytes()?;
+/// let registry = Registry::<f32>::builtin().with_op::<SignedPower>();
+/// let loaded = registry.from_bytes(&bytes)?;
+/// # Ok::<(), plywood::Error>(())
+/// ```
 ///
 /// Its fields are what the user wrote, as a file stores them: nothing that follows from shapes, which would have to be
-/// checked. [`shape`](Op::shape) checks all fields; the other methods are only called with what it accepted.
-pub(crate) trait Op<F: Scalar>:
-    Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static
-{
-    /// The name in files, in the summary and in errors.
-    const KIND: &'static str;
-    /// The number of inputs, which is checked before anything else.
+/// checked. [`shape`](Op::shape) checks all fields; the other methods are only called with what it accepted, and with
+/// arrays of the shapes that it saw and returned, as row-major slices. [`check_op`](crate::testing::check_op) checks it
+/// with finite differences, and in a graph it is called by [`GraphBuilder::op`](crate::nn::GraphBuilder::op).
+///
+/// | | Plywood | PyTorch `autograd.Function` | Keras `@tf.custom_gradient` |
+/// |---|---|---|---|
+/// | what is kept | `needs` | `ctx.save_for_backward` | what the closure captures |
+/// | in files | by its `KIND` and fields | code, by pickle | not |
+/// | shapes | known when the graph is built | found when it runs | found when it is traced |
+pub trait Op<F: Scalar = f32>: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// The name in files, in the summary and in errors: `Kind::own("my_crate.name")`.
+    const KIND: Kind;
+    /// The number of inputs, which is checked before [`shape`](Op::shape) is called; at most 64. The default is one.
     const INPUTS: RangeInclusive<usize> = 1..=1;
-    /// Whether it has a [`forward_in_place`](Op::forward_in_place).
+    /// Whether it has a [`forward_in_place`](Op::forward_in_place). The default is `false`.
     const IN_PLACE: bool = false;
 
-    /// Returns the shape of the output.
+    /// Returns the shape of the output. If it has a batch axis, so has an input.
+    ///
+    /// # Errors
+    /// If a field or an input's shape is not one that the operation takes.
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape>;
 
-    /// Returns what becomes of the steps of an input with lengths. `output` is what [`shape`](Op::shape) returned.
+    /// Returns what becomes of the steps of an input with lengths. `output` is what [`shape`](Op::shape) returned. The
+    /// default says that they are mixed, which refuses such inputs.
     fn steps(&self, inputs: &[&Shape], output: &Shape, input: usize) -> Steps {
         let _ = (inputs, output, input);
         Steps::Mixed
     }
 
-    /// Computes the output, which has arbitrary numbers before.
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
+    /// Computes the output from the inputs. `out` has arbitrary numbers before, and all of them must be written.
+    ///
+    /// # Errors
+    /// If a number is none that the operation takes: [`Error::sample`] names the sample.
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
 
     /// Computes the output in place of the only input, which nobody else reads and which has as many numbers as the
     /// output. It is called if [`IN_PLACE`](Op::IN_PLACE) is true.
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) {
-        let _ = (site, x);
+    fn forward_in_place(&self, shapes: Shapes<'_>, x: &mut [F]) {
+        let _ = (shapes, x);
     }
 
-    /// Returns what the gradient at an input is computed from, beside that at the output. By default nothing: what is
-    /// not asked for is not there in [`backward`](Op::backward).
+    /// Returns what the gradient at an input is computed from, beside that at the output. What is not named is not kept,
+    /// and not there in [`backward`](Op::backward). The default is nothing.
     fn needs(&self, input: usize) -> Needs {
         let _ = input;
         Needs::NOTHING
     }
 
-    /// Gives the gradients at the inputs that are wanted.
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()>;
+    /// Gives the gradients at the inputs that are wanted, from that at the output: see [`Backward`].
+    ///
+    /// # Errors
+    /// If a value is read that [`needs`](Op::needs) does not name.
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()>;
 
-    /// Returns the activation that the operation is, if it is one that a loss can leave out.
+    /// Returns the activation that the operation is, if it is one that a loss can leave out. The default is none.
     fn activation(&self) -> OutputActivation {
         OutputActivation::Unknown
     }
@@ -244,11 +205,11 @@ pub(crate) trait InferOp<F: Scalar>: Debug + Send + Sync {
     /// [`Op::steps`].
     fn steps(&self, inputs: &[&Shape], output: &Shape, input: usize) -> Steps;
     /// [`Op::forward`].
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()>;
     /// [`Op::IN_PLACE`].
     fn is_in_place(&self) -> bool;
     /// [`Op::forward_in_place`].
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]);
+    fn forward_in_place(&self, shapes: Shapes<'_>, x: &mut [F]);
     /// [`Op::activation`].
     fn activation(&self) -> OutputActivation;
     /// Returns the fields as bytes.
@@ -260,39 +221,38 @@ pub(crate) trait TrainOp<F: Scalar>: InferOp<F> {
     /// [`Op::needs`].
     fn needs(&self, input: usize) -> Needs;
     /// [`Op::backward`].
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()>;
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()>;
 }
 
 impl<F: Scalar, O: Op<F>> InferOp<F> for O {
     fn kind(&self) -> &'static str {
-        O::KIND
+        O::KIND.name()
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         check_count(&O::INPUTS, inputs.len())?;
-        Op::shape(self, inputs)?.check()
+        let shape = Op::shape(self, inputs)?.check()?;
+        if shape.batched && !inputs.iter().any(|input| input.batched) {
+            let expected = "have no batch axis, as no input has one";
+            return Err(Error::data("the output", expected, shape).help("Correct `Op::shape`."));
+        }
+        Ok(shape)
     }
 
     fn steps(&self, inputs: &[&Shape], output: &Shape, input: usize) -> Steps {
         Op::steps(self, inputs, output, input)
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        Op::forward(self, site, inputs, out)
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        Op::forward(self, shapes, inputs, out)
     }
 
     fn is_in_place(&self) -> bool {
         O::IN_PLACE
     }
 
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) {
-        Op::forward_in_place(self, site, x);
+    fn forward_in_place(&self, shapes: Shapes<'_>, x: &mut [F]) {
+        Op::forward_in_place(self, shapes, x);
     }
 
     fn activation(&self) -> OutputActivation {
@@ -309,15 +269,15 @@ impl<F: Scalar, O: Op<F>> TrainOp<F> for O {
         Op::needs(self, input)
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        Op::backward(self, site, kept, grad, give)
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        Op::backward(self, pass, grad)
     }
+}
+
+/// The error of a value that should be there: a mistake in this crate, not a user's.
+pub(super) fn lost() -> Error {
+    Error::custom("a value of the graph must be there when it is read, got none")
+        .help("This is a mistake in Plywood; please report it.")
 }
 
 /// Checks a number of inputs.
@@ -325,9 +285,9 @@ pub(super) fn check_count(expected: &RangeInclusive<usize>, found: usize) -> Res
     if expected.contains(&found) && found <= MAX_INPUTS {
         return Ok(());
     }
-    let expected = format!("from {} to {}", expected.start(), expected.end());
-    Err(Error::data("the number of inputs", format!("be {expected}"), found)
-        .help("Give the operation as many values."))
+    let (least, most) = (expected.start(), expected.end().min(&MAX_INPUTS));
+    let expected = if least == most { format!("be {least}") } else { format!("be from {least} to {most}") };
+    Err(Error::data("the number of inputs", expected, found).help("Give the operation as many values."))
 }
 
 /// A table of operations: that of inference, or that of training.
@@ -350,5 +310,5 @@ impl<F: Scalar> OpTable<F> for dyn TrainOp<F> {
 
 /// Decodes an operation of one type.
 pub(super) fn decode<F: Scalar, T: OpTable<F> + ?Sized, O: Op<F>>(bytes: &[u8]) -> Result<Arc<T>> {
-    codec::decode::<O>(bytes, O::KIND).map(T::of)
+    codec::decode::<O>(bytes, O::KIND.name()).map(T::of)
 }

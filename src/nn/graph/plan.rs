@@ -5,9 +5,8 @@
 
 use super::function::Function;
 use super::nodes::{NodeKind, Nodes};
-use super::op::Site;
 use super::program::{Code, Load, MAX_CODES, Program};
-use super::shape::Shape;
+use super::shape::{Shape, Shapes};
 use crate::error::{Error, Result};
 use crate::kernels::Unary;
 use std::sync::Arc;
@@ -94,8 +93,8 @@ impl<O: ?Sized> Plan<O> {
     }
 
     /// Returns the shapes of a step's inputs and of its first output.
-    pub fn site<'a>(&'a self, step: &'a Step<O>, batch: usize) -> Site<'a> {
-        Site { inputs: &step.shapes, output: &self.slots[step.outputs[0].0].shape, batch }
+    pub fn shapes<'a>(&'a self, step: &'a Step<O>, batch: usize) -> Shapes<'a> {
+        Shapes { inputs: &step.shapes, output: &self.slots[step.outputs[0].0].shape, batch }
     }
 }
 

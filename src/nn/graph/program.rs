@@ -11,11 +11,12 @@
 //! is one function whose derivative follows from it.
 
 use super::function::Function;
-use super::op::{Give, Site};
-use super::shape::Shape;
+use super::op_backward::Give;
+use super::shape::{Shape, Shapes};
 use crate::kernels::{Binary, Pair, Scalar, Side, Unary};
 use crate::nn::output_activation::OutputActivation;
 use crate::tensor::{Tensor, recycle, scratch, slice_mut};
+use ndarray::Dimension;
 
 /// The length of a strip: 2 KiB in `f32`.
 const STRIP: usize = 512;
@@ -205,7 +206,7 @@ impl Program {
         &self,
         inputs: &[&[F]],
         output: Option<&[F]>,
-        site: Site<'_>,
+        shapes: Shapes<'_>,
         grad: &[F],
         give: &mut Give<'_, F>,
     ) {
@@ -218,7 +219,7 @@ impl Program {
                 continue;
             }
             wants[r] = true;
-            let mut gradient = site.gradient(r);
+            let mut gradient = scratch(shapes.inputs[r].whole(shapes.batch).slice());
             if !load.full {
                 gradient.fill(F::zero());
             }

@@ -3,7 +3,8 @@
 use super::Graph;
 use super::compute::{call_ports, compute, may_be_in_place};
 use super::keep::Keep;
-use super::op::{Part, TrainOp, lost};
+use super::op::{TrainOp, lost};
+use super::op_backward::Part;
 use super::plan::{Action, Plan, Step};
 use crate::error::Result;
 use crate::kernels::Scalar;
@@ -137,7 +138,7 @@ impl<F: Scalar> Graph<F> {
             Some(numbers) => Ok(numbers),
             None => values[slot].as_ref().map(slice).ok_or_else(lost),
         };
-        let made = compute(step, plan.site(step, rows), free, read)?;
+        let made = compute(step, plan.shapes(step, rows), free, read)?;
         run.values[out] = Some(made);
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, reshape, slice, slice_mut};
 use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -43,7 +45,7 @@ impl Permute {
 }
 
 impl<F: Scalar> Op<F> for Permute {
-    const KIND: &'static str = "permute";
+    const KIND: Kind = Kind::builtin("permute");
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         let (of, rank) = (inputs[0], inputs[0].rank());
@@ -69,23 +71,18 @@ impl<F: Scalar> Op<F> for Permute {
         Steps::kept_if(lead < self.axes.len() && self.order(lead) == lead)
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        permuted(inputs[0], site.inputs[0].whole(site.batch), |i| self.order(i), out);
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        permuted(inputs[0], shapes.inputs[0].whole(shapes.batch), |i| self.order(i), out);
         Ok(())
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        _: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        let mut back = site.gradient(0);
-        let from = site.output.whole(site.batch);
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        let mut back = pass.scratch(0);
+        let from = shapes.output.whole(shapes.batch);
         permuted(slice(&grad), from, |axis| self.inverse(axis), slice_mut(&mut back));
         recycle(grad);
-        give.whole(0, back);
+        pass.give(0, back);
         Ok(())
     }
 }
@@ -98,7 +95,7 @@ fn transposed<F: Scalar>(x: &[F], of: &Shape, out: &mut [F]) {
 }
 
 impl<F: Scalar> Op<F> for Transpose {
-    const KIND: &'static str = "transpose";
+    const KIND: Kind = Kind::builtin("transpose");
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         let mut sizes = inputs[0].sizes.clone();
@@ -119,22 +116,17 @@ impl<F: Scalar> Op<F> for Transpose {
         Steps::kept_if(inputs[0].sizes.len() > 2)
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        transposed(inputs[0], &site.inputs[0], out);
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        transposed(inputs[0], &shapes.inputs[0], out);
         Ok(())
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        _: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        let mut back = site.gradient(0);
-        transposed(slice(&grad), site.output, slice_mut(&mut back));
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        let mut back = pass.scratch(0);
+        transposed(slice(&grad), shapes.output, slice_mut(&mut back));
         recycle(grad);
-        give.whole(0, back);
+        pass.give(0, back);
         Ok(())
     }
 }
@@ -161,7 +153,7 @@ impl Reshape {
 }
 
 impl<F: Scalar> Op<F> for Reshape {
-    const KIND: &'static str = "reshape";
+    const KIND: Kind = Kind::builtin("reshape");
     /// There is nothing to do: the numbers stay where they are.
     const IN_PLACE: bool = true;
 
@@ -181,19 +173,14 @@ impl<F: Scalar> Op<F> for Reshape {
         Steps::kept_if(!output.sizes.is_empty() && inputs[0].sizes.first() == output.sizes.first())
     }
 
-    fn forward(&self, _: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+    fn forward(&self, _: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         out.copy_from_slice(inputs[0]);
         Ok(())
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        _: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        give.whole(0, reshape(grad, site.inputs[0].whole(site.batch)));
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        pass.give(0, reshape(grad, shapes.inputs[0].whole(shapes.batch)));
         Ok(())
     }
 }

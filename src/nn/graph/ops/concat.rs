@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, MAX_INPUTS, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{MAX_INPUTS, Shape, Shapes};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -15,10 +17,13 @@ pub(in crate::nn::graph) struct Concat {
 
 impl Concat {
     /// Returns for each input its position in a block of the output and its numbers there, with the size of the block.
-    fn columns<'a>(&self, site: Site<'a>) -> Result<(usize, impl Iterator<Item = (usize, usize)> + use<'a>)> {
-        let axis = site.output.axis(self.axis as isize)?;
-        let (_, n, inner) = site.output.split(axis, site.batch);
-        let widths = site.inputs.iter().map(move |shape| shape.sizes[axis] * inner);
+    fn columns<'a>(
+        &self,
+        shapes: Shapes<'a>,
+    ) -> Result<(usize, impl Iterator<Item = (usize, usize)> + use<'a>)> {
+        let axis = shapes.output.axis(self.axis as isize)?;
+        let (_, n, inner) = shapes.output.split(axis, shapes.batch);
+        let widths = shapes.inputs.iter().map(move |shape| shape.sizes[axis] * inner);
         let places = widths.scan(0, |offset, width| {
             let at = *offset;
             *offset += width;
@@ -29,7 +34,7 @@ impl Concat {
 }
 
 impl<F: Scalar> Op<F> for Concat {
-    const KIND: &'static str = "concat";
+    const KIND: Kind = Kind::builtin("concat");
     const INPUTS: RangeInclusive<usize> = 1..=MAX_INPUTS;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -55,27 +60,22 @@ impl<F: Scalar> Op<F> for Concat {
         Steps::kept_if(output.axis(self.axis as isize).is_ok_and(|axis| axis > 0))
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let (block, places) = self.columns(site)?;
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let (block, places) = self.columns(shapes)?;
         for (x, (offset, width)) in inputs.iter().zip(places) {
             F::put_columns(x, width, offset, out, block);
         }
         Ok(())
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        _: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        let (block, places) = self.columns(site)?;
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        let (block, places) = self.columns(shapes)?;
         for (i, (offset, width)) in places.enumerate() {
-            if give.wants(i) {
-                let mut part = site.gradient(i);
+            if pass.wants(i) {
+                let mut part = pass.scratch(i);
                 F::take_columns(slice(&grad), block, offset, slice_mut(&mut part), width);
-                give.whole(i, part);
+                pass.give(i, part);
             }
         }
         recycle(grad);

@@ -2,9 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Needs, Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
 use crate::nn::io::integer_of;
+use crate::state::Kind;
 use crate::tensor::{Tensor, reshape};
 use ndarray::IxDyn;
 use serde::{Deserialize, Serialize};
@@ -15,8 +17,8 @@ use std::ops::RangeInclusive;
 pub(in crate::nn::graph) struct Gather;
 
 /// Returns the ids as integers, each below the number of rows.
-fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> impl Iterator<Item = Result<usize>> {
-    let (rows, of) = (site.inputs[0].sizes[0], &site.inputs[1]);
+fn read<F: Scalar>(ids: &[F], shapes: Shapes<'_>) -> impl Iterator<Item = Result<usize>> {
+    let (rows, of) = (shapes.inputs[0].sizes[0], &shapes.inputs[1]);
     ids.iter().enumerate().map(move |(i, x)| {
         if let Some(id) = integer_of(*x).filter(|&id| id < rows) {
             return Ok(id);
@@ -32,7 +34,7 @@ fn read<F: Scalar>(ids: &[F], site: Site<'_>) -> impl Iterator<Item = Result<usi
 }
 
 impl<F: Scalar> Op<F> for Gather {
-    const KIND: &'static str = "gather";
+    const KIND: Kind = Kind::builtin("gather");
     const INPUTS: RangeInclusive<usize> = 2..=2;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -50,9 +52,9 @@ impl<F: Scalar> Op<F> for Gather {
         Steps::kept_if(input == 1 && !inputs[1].sizes.is_empty())
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let columns = site.inputs[0].sizes[1];
-        for (out, id) in out.chunks_exact_mut(columns).zip(read(inputs[1], site)) {
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let columns = shapes.inputs[0].sizes[1];
+        for (out, id) in out.chunks_exact_mut(columns).zip(read(inputs[1], shapes)) {
             out.copy_from_slice(&inputs[0][id? * columns..][..columns]);
         }
         Ok(())
@@ -62,17 +64,12 @@ impl<F: Scalar> Op<F> for Gather {
         Needs::input(1)
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        if give.wants(0) {
-            let ids = read(kept.input(1)?, site).collect::<Result<Vec<_>>>()?;
-            let rows = IxDyn(&[ids.len(), site.inputs[0].sizes[1]]);
-            give.rows(0, ids, reshape(grad, rows));
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        if pass.wants(0) {
+            let ids = read(pass.input(1)?, shapes).collect::<Result<Vec<_>>>()?;
+            let rows = IxDyn(&[ids.len(), shapes.inputs[0].sizes[1]]);
+            pass.give_rows(0, ids, reshape(grad, rows));
         }
         Ok(())
     }

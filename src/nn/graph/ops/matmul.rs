@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Needs, Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
@@ -41,13 +43,13 @@ fn view_mut<F>(x: &mut [F], rows: usize, columns: usize) -> ArrayViewMut2<'_, F>
 
 impl MatMul {
     /// Returns the sizes for inputs whose shapes were accepted.
-    fn sizes(&self, site: Site<'_>) -> Sizes {
-        let (a, b) = (&site.inputs[0], &site.inputs[1]);
+    fn sizes(&self, shapes: Shapes<'_>) -> Sizes {
+        let (a, b) = (&shapes.inputs[0], &shapes.inputs[1]);
         let last = |of: &Shape, back: usize| of.sizes.len().checked_sub(back).map_or(1, |i| of.sizes[i]);
         let k = last(a, 1);
         let m = if self.transposed { last(b, 2) } else { last(b, 1) };
         let shared = b.sizes.len() == 2 && !b.batched;
-        let n = if shared { a.whole_len(site.batch) / k } else { last(a, 2) };
+        let n = if shared { a.whole_len(shapes.batch) / k } else { last(a, 2) };
         Sizes { n, k, m, shared }
     }
 
@@ -58,7 +60,7 @@ impl MatMul {
 }
 
 impl<F: Scalar> Op<F> for MatMul {
-    const KIND: &'static str = "matmul";
+    const KIND: Kind = Kind::builtin("matmul");
     const INPUTS: RangeInclusive<usize> = 2..=2;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -95,8 +97,8 @@ impl<F: Scalar> Op<F> for MatMul {
         Steps::kept_if(inputs[input].sizes.len() > input + 1)
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let (a, b, sizes) = (inputs[0], inputs[1], self.sizes(site));
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let (a, b, sizes) = (inputs[0], inputs[1], self.sizes(shapes));
         let Sizes { n, k, m, shared } = sizes;
         if shared {
             F::matmul(view(a, n, k), self.right(b, sizes), F::zero(), view_mut(out, n, m));
@@ -113,17 +115,12 @@ impl<F: Scalar> Op<F> for MatMul {
         Needs::input(1 - input)
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        let sizes = self.sizes(site);
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        let sizes = self.sizes(shapes);
         let Sizes { n, k, m, shared } = sizes;
-        if give.wants(0) {
-            let (b, mut back) = (kept.input(1)?, site.gradient(0));
+        if pass.wants(0) {
+            let (b, mut back) = (pass.input(1)?, pass.scratch(0));
             let (of, into) = (slice(&grad), slice_mut(&mut back));
             if shared {
                 let right = self.right(b, sizes).reversed_axes();
@@ -135,15 +132,15 @@ impl<F: Scalar> Op<F> for MatMul {
                     F::matmul_alone(view(grad, n, m), right, F::zero(), view_mut(into, n, k));
                 }
             }
-            give.whole(0, back);
+            pass.give(0, back);
         }
-        if !give.wants(1) {
+        if !pass.wants(1) {
             recycle(grad);
         } else if shared {
-            let a = kept.take(0)?;
-            if self.transposed { give.product(1, grad, a) } else { give.product(1, a, grad) }
+            let a = pass.take_input(0)?;
+            if self.transposed { pass.give_product(1, grad, a) } else { pass.give_product(1, a, grad) }
         } else {
-            let (a, mut back) = (kept.input(0)?, site.gradient(1));
+            let (a, mut back) = (pass.input(0)?, pass.scratch(1));
             let each = a.chunks_exact(n * k).zip(slice(&grad).chunks_exact(n * m));
             for ((a, grad), into) in each.zip(slice_mut(&mut back).chunks_exact_mut(k * m)) {
                 let (a, grad) = (view(a, n, k), view(grad, n, m));
@@ -152,7 +149,7 @@ impl<F: Scalar> Op<F> for MatMul {
                 F::matmul_alone(left.reversed_axes(), right, F::zero(), view_mut(into, rows, columns));
             }
             recycle(grad);
-            give.whole(1, back);
+            pass.give(1, back);
         }
         Ok(())
     }

@@ -23,27 +23,27 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use std::sync::Arc;
 
-/// The decoder of the operations of a table: `None` for an unknown kind.
-pub(crate) type OpDecoder<T> = fn(&str, &[u8]) -> Option<Result<Arc<T>>>;
-
 /// Decodes an operation of one kind.
-type Decode<T> = fn(&[u8]) -> Result<Arc<T>>;
+pub(super) type Decode<T> = fn(&[u8]) -> Result<Arc<T>>;
 
 /// Decodes an operation of this crate.
-pub(crate) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str, bytes: &[u8]) -> Option<Result<Arc<T>>> {
+pub(super) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str) -> Option<Decode<T>> {
     let decoders: [(&str, Decode<T>); 12] = [
-        (<MatMul as Op<F>>::KIND, decode::<F, T, MatMul>),
-        (<Permute as Op<F>>::KIND, decode::<F, T, Permute>),
-        (<Transpose as Op<F>>::KIND, decode::<F, T, Transpose>),
-        (<Reshape as Op<F>>::KIND, decode::<F, T, Reshape>),
-        (<Slice as Op<F>>::KIND, decode::<F, T, Slice>),
-        (<Concat as Op<F>>::KIND, decode::<F, T, Concat>),
-        (<Gather as Op<F>>::KIND, decode::<F, T, Gather>),
-        (<Reduce<SUM> as Op<F>>::KIND, decode::<F, T, Reduce<SUM>>),
-        (<Reduce<MEAN> as Op<F>>::KIND, decode::<F, T, Reduce<MEAN>>),
-        (<Reduce<MAX> as Op<F>>::KIND, decode::<F, T, Reduce<MAX>>),
-        (<Softmax as Op<F>>::KIND, decode::<F, T, Softmax>),
-        (<StepMask as Op<F>>::KIND, decode::<F, T, StepMask>),
+        (<MatMul as Op<F>>::KIND.name(), decode::<F, T, MatMul>),
+        (<Permute as Op<F>>::KIND.name(), decode::<F, T, Permute>),
+        (<Transpose as Op<F>>::KIND.name(), decode::<F, T, Transpose>),
+        (<Reshape as Op<F>>::KIND.name(), decode::<F, T, Reshape>),
+        (<Slice as Op<F>>::KIND.name(), decode::<F, T, Slice>),
+        (<Concat as Op<F>>::KIND.name(), decode::<F, T, Concat>),
+        (<Gather as Op<F>>::KIND.name(), decode::<F, T, Gather>),
+        (<Reduce<SUM> as Op<F>>::KIND.name(), decode::<F, T, Reduce<SUM>>),
+        (<Reduce<MEAN> as Op<F>>::KIND.name(), decode::<F, T, Reduce<MEAN>>),
+        (<Reduce<MAX> as Op<F>>::KIND.name(), decode::<F, T, Reduce<MAX>>),
+        (<Softmax as Op<F>>::KIND.name(), decode::<F, T, Softmax>),
+        (<StepMask as Op<F>>::KIND.name(), decode::<F, T, StepMask>),
     ];
-    decoders.iter().find(|(known, _)| *known == kind).map(|(_, decode)| decode(bytes))
+    decoders.iter().find(|(known, _)| *known == kind).map(|(_, decode)| *decode)
 }
+
+#[cfg(test)]
+mod tests;

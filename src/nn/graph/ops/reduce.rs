@@ -2,9 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Needs, Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
 use crate::nn::reduction::{Extent, Reduction};
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle, slice, slice_mut};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -27,9 +29,9 @@ pub(in crate::nn::graph) struct Reduce<const R: u8> {
 }
 
 impl<const R: u8> Reduce<R> {
-    fn extent<'a, F>(&self, site: Site<'_>, lengths: Option<&'a [F]>) -> Result<Extent<'a, F>> {
-        let of = &site.inputs[0];
-        let (_, n, inner) = of.split(of.axis(self.axis as isize)?, site.batch);
+    fn extent<'a, F>(&self, shapes: Shapes<'_>, lengths: Option<&'a [F]>) -> Result<Extent<'a, F>> {
+        let of = &shapes.inputs[0];
+        let (_, n, inner) = of.split(of.axis(self.axis as isize)?, shapes.batch);
         Ok(Extent { n, inner, lengths })
     }
 
@@ -42,7 +44,7 @@ impl<const R: u8> Reduce<R> {
 }
 
 impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
-    const KIND: &'static str = ["sum", "mean", "max"][R as usize];
+    const KIND: Kind = Kind::builtin(["sum", "mean", "max"][R as usize]);
     const INPUTS: RangeInclusive<usize> = 1..=2;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -70,8 +72,8 @@ impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
         }
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let extent = self.extent(site, inputs.get(1).copied())?;
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let extent = self.extent(shapes, inputs.get(1).copied())?;
         Self::REDUCTION.forward(inputs[0], extent, out)
     }
 
@@ -80,20 +82,15 @@ impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
         if R == MAX { lengths.and(Needs::input(0)) } else { lengths }
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        let mut back = site.gradient(0);
-        let lengths = if site.inputs.len() == 2 { Some(kept.input(1)?) } else { None };
-        let extent = self.extent(site, lengths)?;
-        let x = if R == MAX { kept.input(0)? } else { &[] };
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        let mut back = pass.scratch(0);
+        let lengths = if shapes.inputs.len() == 2 { Some(pass.input(1)?) } else { None };
+        let extent = self.extent(shapes, lengths)?;
+        let x = if R == MAX { pass.input(0)? } else { &[] };
         Self::REDUCTION.backward(x, slice(&grad), extent, slice_mut(&mut back))?;
         recycle(grad);
-        give.whole(0, back);
+        pass.give(0, back);
         Ok(())
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
+use crate::state::Kind;
 use crate::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -62,16 +64,16 @@ impl Slice {
     }
 
     /// Returns the numbers in a block of the input, the position of the part in it, and the numbers of the part.
-    fn columns(&self, site: Site<'_>) -> Result<(usize, usize, usize)> {
-        let of = &site.inputs[0];
+    fn columns(&self, shapes: Shapes<'_>) -> Result<(usize, usize, usize)> {
+        let of = &shapes.inputs[0];
         let (axis, from, count) = self.cut(of)?;
-        let (_, n, inner) = of.split(axis, site.batch);
+        let (_, n, inner) = of.split(axis, shapes.batch);
         Ok((n * inner, from * inner, count * inner))
     }
 }
 
 impl<F: Scalar> Op<F> for Slice {
-    const KIND: &'static str = "slice";
+    const KIND: Kind = Kind::builtin("slice");
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
         let (axis, _, count) = self.cut(inputs[0])?;
@@ -88,21 +90,16 @@ impl<F: Scalar> Op<F> for Slice {
         Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let (block, offset, columns) = self.columns(site)?;
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let (block, offset, columns) = self.columns(shapes)?;
         F::take_columns(inputs[0], block, offset, out, columns);
         Ok(())
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        _: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        let (block, offset, columns) = self.columns(site)?;
-        give.piece(0, block, offset, columns, grad);
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        let (block, offset, columns) = self.columns(shapes)?;
+        pass.give_piece(0, block, offset, columns, grad);
         Ok(())
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Needs, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Needs, Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
 use crate::nn::output_activation::OutputActivation;
+use crate::state::Kind;
 use crate::tensor::{Tensor, slice_mut};
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +14,12 @@ use serde::{Deserialize, Serialize};
 pub(in crate::nn::graph) struct Softmax;
 
 /// The length of the last axis.
-fn columns(site: Site<'_>) -> usize {
-    site.output.sizes.last().copied().unwrap_or(1)
+fn columns(shapes: Shapes<'_>) -> usize {
+    shapes.output.sizes.last().copied().unwrap_or(1)
 }
 
 impl<F: Scalar> Op<F> for Softmax {
-    const KIND: &'static str = "softmax";
+    const KIND: Kind = Kind::builtin("softmax");
     const IN_PLACE: bool = true;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -32,29 +34,24 @@ impl<F: Scalar> Op<F> for Softmax {
         Steps::kept_if(output.sizes.len() > 1)
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         out.copy_from_slice(inputs[0]);
-        F::softmax_rows(out, columns(site));
+        F::softmax_rows(out, columns(shapes));
         Ok(())
     }
 
-    fn forward_in_place(&self, site: Site<'_>, x: &mut [F]) {
-        F::softmax_rows(x, columns(site));
+    fn forward_in_place(&self, shapes: Shapes<'_>, x: &mut [F]) {
+        F::softmax_rows(x, columns(shapes));
     }
 
     fn needs(&self, _: usize) -> Needs {
         Needs::OUTPUT
     }
 
-    fn backward(
-        &self,
-        site: Site<'_>,
-        kept: &mut Kept<'_, '_, F>,
-        mut grad: Tensor<F>,
-        give: &mut Give<'_, F>,
-    ) -> Result<()> {
-        F::softmax_back_rows(kept.output()?, slice_mut(&mut grad), columns(site));
-        give.whole(0, grad);
+    fn backward(&self, pass: &mut Backward<'_, F>, mut grad: Tensor<F>) -> Result<()> {
+        let shapes = pass.shapes();
+        F::softmax_back_rows(pass.output()?, slice_mut(&mut grad), columns(shapes));
+        pass.give(0, grad);
         Ok(())
     }
 

@@ -2,9 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::graph::op::{Give, Kept, Op, Site, Steps};
-use crate::nn::graph::shape::Shape;
+use crate::nn::graph::op::{Op, Steps};
+use crate::nn::graph::op_backward::Backward;
+use crate::nn::graph::shape::{Shape, Shapes};
 use crate::nn::io::length_of;
+use crate::state::Kind;
 use crate::tensor::{Tensor, recycle};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -14,7 +16,7 @@ use std::ops::RangeInclusive;
 pub(in crate::nn::graph) struct StepMask;
 
 impl<F: Scalar> Op<F> for StepMask {
-    const KIND: &'static str = "step_mask";
+    const KIND: Kind = Kind::builtin("step_mask");
     const INPUTS: RangeInclusive<usize> = 2..=2;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -31,8 +33,8 @@ impl<F: Scalar> Op<F> for StepMask {
         Steps::Read
     }
 
-    fn forward(&self, site: Site<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let steps = site.output.len();
+    fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        let steps = shapes.output.len();
         for (i, (row, &length)) in out.chunks_exact_mut(steps).zip(inputs[1]).enumerate() {
             let (real, padding) = row.split_at_mut(length_of(length, i, steps)?);
             real.fill(F::one());
@@ -41,13 +43,7 @@ impl<F: Scalar> Op<F> for StepMask {
         Ok(())
     }
 
-    fn backward(
-        &self,
-        _: Site<'_>,
-        _: &mut Kept<'_, '_, F>,
-        grad: Tensor<F>,
-        _: &mut Give<'_, F>,
-    ) -> Result<()> {
+    fn backward(&self, _: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
         recycle(grad);
         Ok(())
     }

@@ -1,0 +1,75 @@
+//! All operations by the checks that custom ones have, in both element types.
+
+use super::{
+    Concat, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, StepMask,
+    Transpose,
+};
+use crate::kernels::Scalar;
+use crate::nn::graph::op::Op;
+use crate::nn::graph::shape::Shape;
+use crate::tensor::Tensor;
+use crate::testing::{OpCheck, check_op};
+use ndarray::arr1;
+
+fn check<O: Op<f32> + Op<f64>>(op: &O, inputs: &[Shape]) {
+    check_op::<f64>(op.clone(), inputs).unwrap();
+    check_op::<f32>(op.clone(), inputs).unwrap();
+}
+
+/// The same for inputs with and without a batch axis.
+fn check_both<O: Op<f32> + Op<f64>>(op: &O, sizes: &[usize]) {
+    check(op, &[Shape::batched(sizes)]);
+    check(op, &[Shape::shared(sizes)]);
+}
+
+#[test]
+fn operations_of_one_value() {
+    check(&Permute { axes: vec![0, 3, 1, 2] }, &[Shape::batched([2, 3, 4])]);
+    check(&Permute { axes: vec![0, 1, -1, -2] }, &[Shape::batched([2, 3, 4])]);
+    check(&Permute { axes: vec![2, 0, 1] }, &[Shape::shared([2, 3, 4])]);
+    check_both(&Transpose, &[2, 3, 4]);
+    check_both(&Reshape { sizes: vec![2, -1] }, &[2, 3, 2]);
+    for part in [Part::Range(1, None), Part::Range(0, Some(-1)), Part::Index(-1), Part::Equal(1, 2)] {
+        check_both(&Slice { axis: -1, part }, &[3, 4]);
+        check_both(&Slice { axis: -2, part }, &[4, 3]);
+    }
+    check_both(&Softmax, &[3, 4]);
+    for keepdim in [false, true] {
+        for axis in [-1, -2] {
+            check_both(&Reduce::<SUM> { axis, keepdim }, &[3, 4]);
+            check_both(&Reduce::<MEAN> { axis, keepdim }, &[3, 4]);
+            check_both(&Reduce::<MAX> { axis, keepdim }, &[3, 4]);
+        }
+    }
+}
+
+#[test]
+fn operations_of_several_values() {
+    let (batched, shared) = (Shape::batched([3, 4]), Shape::shared([4, 2]));
+    check(&MatMul { transposed: false }, &[batched.clone(), shared.clone()]);
+    check(&MatMul { transposed: true }, &[batched.clone(), Shape::shared([2, 4])]);
+    check(&MatMul { transposed: false }, &[batched.clone(), Shape::batched([4, 2])]);
+    check(&MatMul { transposed: true }, &[Shape::batched([2, 3, 4]), Shape::batched([2, 5, 4])]);
+    check(&MatMul { transposed: false }, &[Shape::shared([3, 4]), shared]);
+    check(&Concat { axis: -1 }, &[batched.clone(), Shape::batched([3, 2]), Shape::batched([3, 1])]);
+    check(&Concat { axis: 1 }, &[batched, Shape::batched([2, 4])]);
+    check(&Concat { axis: 0 }, &[Shape::shared([2, 4]), Shape::shared([3, 4])]);
+}
+
+/// Operations with an input of integers: ids, or lengths, of which one is 0 and one is all steps.
+fn with_integers<F: Scalar>() {
+    let integers: Tensor<F> = arr1(&[2.0, 0.0, 3.0, 1.0, 2.0]).mapv(F::of).into_dyn();
+    let (steps, lengths) = (Shape::batched([3, 2]), Shape::batched([]));
+    let of = |inputs: [Shape; 2]| OpCheck::new(&inputs).input(1, integers.clone()).without_gradient(1);
+    of([Shape::shared([4, 3]), lengths.clone()]).run(Gather).unwrap();
+    of([steps.clone(), lengths.clone()]).without_gradient(0).run(StepMask).unwrap();
+    of([steps.clone(), lengths.clone()]).run(Reduce::<SUM> { axis: 1, keepdim: false }).unwrap();
+    of([steps.clone(), lengths.clone()]).run(Reduce::<MEAN> { axis: 1, keepdim: true }).unwrap();
+    of([steps, lengths]).run(Reduce::<MAX> { axis: 1, keepdim: false }).unwrap();
+}
+
+#[test]
+fn operations_with_integers() {
+    with_integers::<f64>();
+    with_integers::<f32>();
+}
