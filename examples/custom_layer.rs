@@ -5,7 +5,6 @@
 //! numbers, one for each feature.
 
 use plywood::ndarray::{Array1, Array2, Axis};
-use plywood::nn::{GraphBuilder, Value};
 use plywood::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +80,7 @@ fn rings(samples: usize) -> Result<ArrayDataset<f32, Vec<usize>>> {
 }
 
 fn main() -> Result<()> {
-    println!("{}\n", check_layer::<f32>(Graph::layer("prelu", prelu), &[6])?);
+    println!("{}\n", check_layer::<f64>(Graph::layer("prelu", prelu), &[6])?);
     println!("{}\n", check_layer::<f64>(PReLU::new(6), &[6])?);
 
     let numbers = Array2::from_shape_fn((5, 6), |(i, j)| (i as f32 - 2.0) * (j as f32 + 0.5)).into_dyn();

@@ -32,7 +32,7 @@ pub use crate::data::{
 pub use crate::init::Initializer;
 pub use crate::io::{Kind, Metadata, Save, Weights};
 pub use crate::losses::{
-    BinaryCrossEntropy, CrossEntropy, Focal, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
+    BinaryCrossEntropy, CrossEntropy, Focal, GraphLoss, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
     MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,
 };
 pub use crate::metrics::{
@@ -42,10 +42,10 @@ pub use crate::metrics::{
 pub use crate::nn::{
     AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BagMode, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
     Dropout2d, ELU, Elementwise, Embedding, EmbeddingBag, Flatten, GELU, GaussianNoise, GlobalAvgPool,
-    GlobalMaxPool, Graph, GroupNorm, HardSigmoid, HardSwish, Infer, Layer, LayerNorm, LayerSpec, LeakyReLU,
-    LogSoftmax, MaxPool1d, MaxPool2d, Mish, Model, PReLU, Padding, Param, Parameters, PoolSteps, Predict,
-    RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual, SELU, Sequential, SiLU, Sigmoid, Softmax, Softplus,
-    Softsign, Tanh, Upsample, WithoutLengths, ZeroPad2d,
+    GlobalMaxPool, Graph, GraphBuilder, GroupNorm, HardSigmoid, HardSwish, Infer, Layer, LayerNorm,
+    LayerSpec, LeakyReLU, LogSoftmax, MaxPool1d, MaxPool2d, Mish, Model, PReLU, Padding, Param, Parameters,
+    PoolSteps, Predict, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual, SELU, Sequential, SiLU, Sigmoid,
+    Softmax, Softplus, Softsign, Tanh, Upsample, Value, WithoutLengths, ZeroPad2d,
 };
 pub use crate::optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Muon, NAdam, Optimizer, RAdam, RMSprop, SGD,
@@ -54,6 +54,6 @@ pub use crate::optim::{
 #[cfg(feature = "plots")]
 pub use crate::plot;
 pub use crate::random::Random;
-pub use crate::testing::{check_layer, check_op};
+pub use crate::testing::{check_layer, check_loss, check_op};
 pub use crate::train::{Callback, Context, EarlyStopping, History, Progress, Trainer};
 pub use crate::{Error, Result, Scalar, Tensor, evaluate};

@@ -55,6 +55,20 @@ impl AsTarget<[usize]> for Vec<usize> {
     }
 }
 
+/// For losses that read no targets: [`GraphLoss::output`](crate::losses::GraphLoss::output).
+impl AsTarget<()> for Vec<usize> {
+    fn as_target(&self) -> &() {
+        &()
+    }
+}
+
+/// For losses that read no targets.
+impl<F: Scalar> AsTarget<()> for Tensor<F> {
+    fn as_target(&self) -> &() {
+        &()
+    }
+}
+
 impl<F: Scalar> AsTarget<Tensor<F>> for Tensor<F> {
     fn as_target(&self) -> &Tensor<F> {
         self

@@ -49,6 +49,7 @@ mod class_weights;
 mod cross_entropy;
 mod elementwise;
 mod focal;
+mod graph_loss;
 mod hinge;
 mod kl_divergence;
 mod regression;
@@ -58,6 +59,7 @@ pub use binary_cross_entropy::{BinaryCrossEntropy, SoftBinaryCrossEntropy};
 pub use class_weights::class_weights;
 pub use cross_entropy::{CrossEntropy, SoftCrossEntropy};
 pub use focal::Focal;
+pub use graph_loss::{GraphLoss, GraphTarget};
 pub use hinge::Hinge;
 pub use kl_divergence::KLDivergence;
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
@@ -132,6 +134,9 @@ impl AddAssign for LossSum {
 }
 
 /// A loss: a measure of how far predictions are from targets, sample by sample, and its gradient.
+///
+/// A loss of your own is written most easily as a formula, from which its gradient follows: [`GraphLoss`]. To implement this
+/// trait, you also write the gradient; [`check_loss`](crate::testing::check_loss) compares it with finite differences.
 ///
 /// With sample weights `w` the value of a batch is the pair `Σ w_i · l_i` and `Σ w_i` ([`LossSum`]), and its gradient
 /// is that of `Σ w_i · l_i / divisor`. A sample of weight 0 adds nothing to either.
@@ -244,6 +249,16 @@ pub trait Loss<F: Scalar = f32>: Send {
         Outputs::Unknown
     }
 
+    /// Checks the shape of one output, without the batch. Training and evaluation call it before the first step. The
+    /// default accepts all.
+    ///
+    /// # Errors
+    /// If the loss cannot take such an output.
+    fn check_output(&self, output: &[usize]) -> Result<()> {
+        let _ = output;
+        Ok(())
+    }
+
     /// Checks targets against the shape of one output, without the batch. The default accepts all.
     ///
     /// Training and evaluation call it for all targets before the first step, if the data set can read them alone
@@ -307,6 +322,10 @@ impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for Box<L> {
 
     fn outputs(&self) -> Outputs {
         (**self).outputs()
+    }
+
+    fn check_output(&self, output: &[usize]) -> Result<()> {
+        (**self).check_output(output)
     }
 
     fn check_target(&self, output: &[usize], target: &Self::Target) -> Result<()> {

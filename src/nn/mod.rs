@@ -62,6 +62,7 @@
 // | `chain/` | layers one after the other, as far as inference goes |
 // | `registry.rs`, `infer_registry.rs`, `decoders.rs` | the kinds that a file may hold |
 // | `decode_scope.rs` | the state of a thread's decoding call |
+// | `cast.rs` | a graph in another element type |
 // | `sequential/` | the container: builder, training; `summary.rs` prints it |
 // | `dense.rs`, `reshape.rs`, … and the folders | the layers, by kind |
 // | `window.rs` | how a window slides over an image, for `conv/` and `pooling/` |
@@ -74,6 +75,7 @@
 mod activation;
 mod boxed_model;
 mod branches;
+pub(crate) mod cast;
 pub(crate) mod chain;
 mod conv;
 pub(crate) mod decode_scope;

@@ -1,4 +1,4 @@
-//! Checks for layers and operations, built-in and custom: [`check_layer`], [`check_op`].
+//! Checks for layers, operations and losses, built-in and custom: [`check_layer`], [`check_op`], [`check_loss`].
 //!
 //! A wrong derivative does not crash. The model trains a little worse, which looks like a bad learning rate.
 //! [`LayerCheck`] finds it with the definition of the derivative, for the loss `L = Σ c_i · y_i` with random `c`:
@@ -26,9 +26,11 @@
 mod checks;
 mod differences;
 mod lengths;
+mod loss;
 mod op;
 mod ports;
 
+pub use loss::check_loss;
 pub use op::{OpCheck, check_op};
 
 use crate::codec;
@@ -263,7 +265,8 @@ impl<F: Scalar> LayerCheck<F> {
         let random = Random::seed(7);
         let others: Vec<(&str, &[usize])> =
             self.ports.iter().map(|(name, shape, _)| (name.as_str(), &shape[..])).collect();
-        let built = spec.build_ports(&self.shape, &others, &random.child("layer"));
+        let registry = self.registry.clone().unwrap_or_else(Registry::builtin);
+        let built = registry.within(|| spec.build_ports(&self.shape, &others, &random.child("layer")));
         let load: Load<F> = |bytes| Ok(Box::new(codec::decode::<S::Layer>(bytes, "the saved layer")?));
         built
             .and_then(|mut layer| {

@@ -53,7 +53,7 @@ pub(super) fn check_outputs<F: Scalar, L: Loss<F>>(model: &dyn Infer<F>, loss: &
         ));
     }
     match misfit(loss.outputs(), activation, units, loss.name()) {
-        None => Ok(()),
+        None => loss.check_output(model.output_shape()),
         Some((due, help)) => {
             let expected = format!("be {due} for {}", loss.name());
             let what = format!("the outputs of {}", model.output_place(0));

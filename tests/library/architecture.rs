@@ -16,8 +16,8 @@ const RANKS: [&[&str]; 11] = [
     &["codec"],
     &["init", "monitor", "param", "predictions", "state", "target"],
     &["nn"],
-    &["optim", "losses", "metrics", "data", "history", "gradient_trace", "testing"],
-    &["io", "infer", "plot"],
+    &["optim", "losses", "metrics", "data", "history", "gradient_trace"],
+    &["io", "infer", "plot", "testing"],
     &["train", "evaluate"],
     &["instances", "lib", "prelude"],
 ];

@@ -190,8 +190,8 @@ fn gathered_rows_agree_with_differences() {
     let error = graph.predict(&ids.mapv(|id| id + 4.0)).unwrap_err().to_string();
     assert_eq!(
         error,
-        "predict, operation gather: an id of sample 0 must be an integer from 0 to 5, below the rows of \
-         the table, got 6. Encode the values as the table's rows are numbered."
+        "predict, operation gather: an id of sample 0 must be an integer from 0 to 5, got 6. Ids are positions in the table, \
+         or along the axis, from 0; look where this one comes from."
     );
     for bad in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e300] {
         assert!(graph.predict(&ids.mapv(|id| if id == 5.0 { bad } else { id })).is_err(), "{bad}");

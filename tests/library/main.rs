@@ -28,8 +28,10 @@ mod fits;
 mod folder;
 mod folds;
 #[cfg(unix)]
+mod formulas;
 mod full_disk;
 mod garments;
+mod graph_losses;
 mod graph_models;
 mod graphs;
 #[cfg(feature = "datasets")]

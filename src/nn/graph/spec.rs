@@ -31,7 +31,7 @@ impl Graph<f32> {
     ///         (x.matmul(w) + b).tanh()
     ///     })
     /// };
-    /// check_layer::<f32>(dense_tanh(3), &[4])?;
+    /// check_layer::<f64>(dense_tanh(3), &[4])?;
     /// let model = Sequential::builder([4]).layer(dense_tanh(8)).layer(dense_tanh(2)).build()?;
     /// assert_eq!(model.parameter_count(), 4 * 8 + 8 + 8 * 2 + 2);
     /// let loaded: Sequential = Sequential::from_bytes(&model.to_bytes()?, &Registry::builtin())?; // no registry of its own
@@ -42,6 +42,8 @@ impl Graph<f32> {
     /// `label` is its name in the summary and in errors. The layer is a [`Graph`] with one input and one output; it is
     /// saved as one, and loaded without this code. Its parameters are named as in `forward`, behind the name of the
     /// layer: "0.weight". In PyTorch it is a module with a `forward`, in Keras a layer with `build` and `call`.
+    ///
+    /// The formula is recorded in `f32`. In models of `f64`, and by `check_layer::<f64>`, it is converted.
     ///
     /// A function that returns a value works as well: `Graph::layer("gated", |g, x| gated(g, x, 16))`.
     pub fn layer<C>(label: &str, forward: C) -> GraphSpec<C, f32>

@@ -3,7 +3,8 @@
 use super::builder::Value;
 use super::function::Function;
 use super::ops::{
-    Concat, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, Transpose,
+    Concat, Filled, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax,
+    TakeAlong, Transpose,
 };
 use super::positions::{Positions, Size};
 use crate::kernels::{Binary, Scalar, Unary};
@@ -307,6 +308,21 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.builder.op(Concat { axis: axis as i64 }, &values)
     }
 
+    /// Zeros of these sizes for each sample: the state with which a loop over the steps begins. The numbers of this value
+    /// are not read; it says how many samples there are.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let x = g.input("x", [5, 3]);
+    /// assert_eq!((x.zeros([8]).shape(), x.zeros([8]).is_batched()), (vec![8], true));
+    /// ```
+    #[track_caller]
+    pub fn zeros<const N: usize>(self, sizes: [usize; N]) -> Self {
+        self.builder.op_at("zeros", Filled { sizes: sizes.to_vec(), number: 0.0 }, &[self])
+    }
+
     /// The rows of this table, a parameter `[rows, columns]`, for ids `[…]`: `[…, columns]`. It is `tf.gather` and ONNX's
     /// `Gather` along axis 0.
     ///
@@ -315,6 +331,35 @@ impl<'g, F: Scalar> Value<'g, F> {
     #[track_caller]
     pub fn gather(self, ids: Self) -> Self {
         self.builder.op(Gather, &[self, ids])
+    }
+
+    /// The numbers along an axis that `ids` name: `numpy.take_along_axis`, `torch.take_along_dim` and ONNX's
+    /// `GatherElements`.
+    ///
+    /// | this | ids | result |
+    /// |---|---|---|
+    /// | `[batch, classes]`, axis -1 | `[batch]` | `[batch]` |
+    /// | `[batch, n, …]`, axis 1 | `[batch, k, …]`, the same other sizes | `[batch, k, …]` |
+    ///
+    /// The ids are integers from 0 to below the size of the axis; others are an error when the model runs. A number that is
+    /// taken twice gets both gradients.
+    ///
+    /// ```
+    /// use plywood::ndarray::{arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let (p, label) = (g.input("p", [3]), g.input("label", []));
+    /// g.output("p of the label", p.take_along(label, -1));
+    /// let (p, label) = (arr2(&[[0.1f32, 0.2, 0.7], [0.3, 0.6, 0.1]]).into_dyn(), arr1(&[2.0f32, 0.0]).into_dyn());
+    /// let mut outputs = [None];
+    /// g.build()?.infer(&mut [Some(p.into()), Some(label.into())], &[false], &mut outputs)?;
+    /// assert_eq!(outputs[0].as_ref().unwrap().as_slice(), Some(&[0.7, 0.3][..]));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn take_along(self, ids: Self, axis: isize) -> Self {
+        self.builder.op(TakeAlong { axis: axis as i64 }, &[self, ids])
     }
 }
 

@@ -16,21 +16,24 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::nn::graph) struct Gather;
 
+/// Returns an id as an integer below `count`. `of` is the shape of the ids, and `i` the position among all of them.
+pub(super) fn id_of<F: Scalar>(x: F, i: usize, count: usize, of: &Shape) -> Result<usize> {
+    if let Some(id) = integer_of(x).filter(|&id| id < count) {
+        return Ok(id);
+    }
+    let expected = format!("be an integer from 0 to {}", count - 1);
+    let help = "Ids are positions in the table, or along the axis, from 0; look where this one comes from.";
+    Err(if of.batched {
+        Error::sample("an id", i / of.len(), expected, x).help(help)
+    } else {
+        Error::data("an id", expected, x).help(help)
+    })
+}
+
 /// Returns the ids as integers, each below the number of rows.
 fn read<F: Scalar>(ids: &[F], shapes: Shapes<'_>) -> impl Iterator<Item = Result<usize>> {
     let (rows, of) = (shapes.inputs[0].sizes[0], &shapes.inputs[1]);
-    ids.iter().enumerate().map(move |(i, x)| {
-        if let Some(id) = integer_of(*x).filter(|&id| id < rows) {
-            return Ok(id);
-        }
-        let expected = format!("be an integer from 0 to {}, below the rows of the table", rows - 1);
-        let help = "Encode the values as the table's rows are numbered.";
-        Err(if of.batched {
-            Error::sample("an id", i / of.len(), expected, x).help(help)
-        } else {
-            Error::data("an id", expected, x).help(help)
-        })
-    })
+    ids.iter().enumerate().map(move |(i, x)| id_of(*x, i, rows, of))
 }
 
 impl<F: Scalar> Op<F> for Gather {

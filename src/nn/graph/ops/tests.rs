@@ -1,8 +1,8 @@
 //! All operations by the checks that custom ones have, in both element types.
 
 use super::{
-    Concat, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, StepMask,
-    Transpose,
+    Concat, Filled, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, StepMask,
+    TakeAlong, Transpose,
 };
 use crate::kernels::Scalar;
 use crate::nn::graph::op::Op;
@@ -34,6 +34,7 @@ fn operations_of_one_value() {
         check_both(&Slice { axis: -2, part }, &[4, 3]);
     }
     check_both(&Softmax, &[3, 4]);
+    check_both(&Filled { sizes: vec![2, 3], number: 0.5 }, &[4]);
     for keepdim in [false, true] {
         for axis in [-1, -2] {
             check_both(&Reduce::<SUM> { axis, keepdim }, &[3, 4]);
@@ -62,10 +63,22 @@ fn with_integers<F: Scalar>() {
     let (steps, lengths) = (Shape::batched([3, 2]), Shape::batched([]));
     let of = |inputs: [Shape; 2]| OpCheck::new(&inputs).input(1, integers.clone()).without_gradient(1);
     of([Shape::shared([4, 3]), lengths.clone()]).run(Gather).unwrap();
+    of([Shape::batched([4]), lengths.clone()]).run(TakeAlong { axis: -1 }).unwrap();
     of([steps.clone(), lengths.clone()]).without_gradient(0).run(StepMask).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<SUM> { axis: 1, keepdim: false }).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<MEAN> { axis: 1, keepdim: true }).unwrap();
     of([steps, lengths]).run(Reduce::<MAX> { axis: 1, keepdim: false }).unwrap();
+}
+
+/// Ids for each place along an axis in the middle, of what the batch has and of what it shares.
+#[test]
+fn take_along_the_first_axis_of_several() {
+    let ids: Tensor<f64> =
+        arr1(&[2.0, 0.0, 0.0, 0.0, 1.0, 1.0]).into_shape_with_order((1, 3, 2)).unwrap().into_dyn();
+    let of = |shapes: [Shape; 2], ids| OpCheck::new(&shapes).input(1, ids).without_gradient(1);
+    of([Shape::batched([3, 2]), Shape::batched([3, 2])], ids.clone()).run(TakeAlong { axis: 1 }).unwrap();
+    let shared = ids.into_shape_with_order((3, 2)).unwrap().into_dyn();
+    of([Shape::shared([3, 2]), Shape::shared([3, 2])], shared).run(TakeAlong { axis: 0 }).unwrap();
 }
 
 #[test]

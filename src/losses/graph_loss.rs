@@ -1,0 +1,443 @@
+//! [`GraphLoss`]: a loss from its formula.
+
+use super::class_probabilities::{check_classes, leave_out};
+use super::{Loss, LossSum, sample_weights};
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::nn::cast::cast;
+use crate::nn::{Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, ParamKind, Parameters, Value};
+use crate::target::{CLEAN, first_non_finite_row};
+use crate::tensor::{Tensor, slice, slice_mut, standard};
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A loss that is given by its formula, from which its gradient follows.
+///
+/// The formula is written with the operations of [`Value`], as a layer of [`Graph::layer`] is. It returns one number for
+/// each sample: weights, the sum over the batch and the divisor are added by the trainer.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::nn::Outputs;
+/// use plywood::prelude::*;
+///
+/// /// `-(1 - p)² · ln p` of the label's probability (Lin et al., "Focal loss for dense object detection", 2017).
+/// fn focal() -> GraphLoss<[usize]> {
+///     GraphLoss::classes("focal", Outputs::Distributions, |_, p, label| {
+///         let p = p.take_along(label, -1);
+///         -(1 - p).square() * p.ln()
+///     })
+/// }
+/// let p = arr2(&[[0.25f64, 0.75], [0.5, 0.5]]).into_dyn();
+/// check_loss(&focal(), p.clone(), &[1, 0])?;
+/// let (value, _) = focal().value_and_grad(p.clone(), &[1, 0], None, 2.0)?;
+/// let (expected, _) = Focal::default().value_and_grad(p, &[1, 0], None, 2.0)?; // γ = 2
+/// assert!((value.mean() - expected.mean()).abs() < 1e-12);
+///
+/// let trainer: Trainer<_> = Trainer::new(focal(), Adam::default());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// | | targets | the formula gets |
+/// |---|---|---|
+/// | [`new`](GraphLoss::new) | a tensor `[batch, …]` | the builder, the outputs, and the targets of the same shape |
+/// | [`classes`](GraphLoss::classes) | `[usize]` | the builder, the outputs, and the ids `[batch]` |
+/// | [`output`](GraphLoss::output) | any, not read | the builder and the outputs |
+///
+/// The builder is for constants: `g.constant(weights)`. A layer or a graph may be applied (`y.layer(features)`) if its
+/// parameters are frozen; it runs in inference mode. The formula is recorded once for each shape of the outputs, in
+/// `f32`, and works for models of `f64`, too.
+///
+/// `outputs` says what the formula expects of a model's outputs, as for every loss ([`Loss::outputs`]): with
+/// [`Outputs::Distributions`] a model that ends in `Dense` is an error before the first step. For cross-entropies
+/// [`of_logits`](GraphLoss::of_logits) is more accurate.
+///
+/// In Keras it is a function of `y_true` and `y_pred`, in PyTorch one of tensors that also reduces the batch.
+pub struct GraphLoss<T: ?Sized = Tensor> {
+    name: Arc<str>,
+    outputs: Outputs,
+    of_logits: bool,
+    /// The shape of one target; by default that of the outputs.
+    target_shape: Option<Vec<usize>>,
+    formula: Arc<Formula>,
+    recorded: Mutex<Vec<Recorded>>,
+    target: PhantomData<fn(&T)>,
+}
+
+/// Adds the inputs of the targets, of this shape, and the formula to a graph; returns the losses.
+type Formula = dyn for<'g> Fn(&'g GraphBuilder, Value<'g>, &[usize]) -> Value<'g> + Send + Sync;
+
+/// A formula that was recorded: the shape of the outputs, and a `Graph<f32>` or `Graph<f64>`.
+type Recorded = (Vec<usize>, Box<dyn Any + Send>);
+
+/// The maximum number of recorded graphs: a loss is used for one shape of the outputs, or for few.
+const MAX_RECORDED: usize = 8;
+
+impl GraphLoss<Tensor> {
+    /// Returns a loss whose targets are numbers, by default in the shape of the outputs.
+    ///
+    /// ```
+    /// use plywood::nn::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// // The mean of ln cosh(y - t) over the outputs of a sample, in a form that does not overflow.
+    /// let log_cosh = GraphLoss::new("log_cosh", Outputs::Numbers, |_, y, t| {
+    ///     let d = (y - t).abs();
+    ///     (d + (1.0 + (-2.0 * d).exp()).ln() - 2f64.ln()).mean(-1)
+    /// });
+    /// let (y, t) = (Tensor::<f64>::zeros(vec![3, 2]), Tensor::ones(vec![3, 2]));
+    /// let (value, _) = log_cosh.value_and_grad(y, &t, None, 3.0)?;
+    /// assert!((value.mean() - 1f64.cosh().ln()).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn new<C>(name: &str, outputs: Outputs, formula: C) -> Self
+    where
+        C: for<'g> Fn(&'g GraphBuilder, Value<'g>, Value<'g>) -> Value<'g> + Send + Sync + 'static,
+    {
+        Self::of(name, outputs, Arc::new(move |g, y, shape| formula(g, y, g.input("targets", shape))))
+    }
+
+    /// Sets the shape of one target, if it is not that of the outputs. Without it other targets are refused: `y - t` would
+    /// broadcast them.
+    ///
+    /// ```
+    /// use plywood::nn::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// // Three quantiles of one number (Koenker and Bassett, "Regression quantiles", 1978).
+    /// let pinball = GraphLoss::new("pinball", Outputs::Numbers, |g, y, t| {
+    ///     let q = g.constant(plywood::ndarray::arr1(&[0.1, 0.5, 0.9]));
+    ///     let d = t - y;
+    ///     (q * d).maximum((q - 1.0) * d).mean(-1)
+    /// });
+    /// check_loss(&pinball.target_shape(&[1]), Tensor::<f64>::zeros(vec![4, 3]), &Tensor::ones(vec![4, 1]))?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn target_shape(mut self, shape: &[usize]) -> Self {
+        self.target_shape = Some(shape.to_vec());
+        self
+    }
+}
+
+impl GraphLoss<[usize]> {
+    /// Returns a loss whose targets are class ids, which the formula gets as a value `[batch]`:
+    /// [`p.take_along(label, -1)`](Value::take_along) is the label's number of each row.
+    ///
+    /// If the outputs are rows `[batch, classes]`, a label must be below `classes`; if they are `[batch, 1]`, it is 0 or 1.
+    pub fn classes<C>(name: &str, outputs: Outputs, formula: C) -> Self
+    where
+        C: for<'g> Fn(&'g GraphBuilder, Value<'g>, Value<'g>) -> Value<'g> + Send + Sync + 'static,
+    {
+        Self::of(name, outputs, Arc::new(move |g, y, _| formula(g, y, g.input("labels", []))))
+    }
+}
+
+impl GraphLoss<()> {
+    /// Returns a loss of the outputs alone: the targets of the data set, whatever they are, are not read. So a model can
+    /// return its own loss.
+    ///
+    /// ```
+    /// use plywood::nn::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// // Triplets: the embeddings [3, d] of an anchor, of one that is like it, and of one that is not (Schroff et al.,
+    /// // "FaceNet", 2015).
+    /// let triplet = GraphLoss::output("triplet", Outputs::Numbers, |_, y| {
+    ///     let [anchor, like, unlike] = y.split(1);
+    ///     ((anchor - like).square().sum(-1) - (anchor - unlike).square().sum(-1) + 0.2).relu()
+    /// });
+    /// check_loss(&triplet, Tensor::<f64>::from_shape_fn(vec![4, 3, 2], |i| (i[0] + 2 * i[1] * i[2]) as f64 / 8.0), &())?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn output<C>(name: &str, outputs: Outputs, formula: C) -> Self
+    where
+        C: for<'g> Fn(&'g GraphBuilder, Value<'g>) -> Value<'g> + Send + Sync + 'static,
+    {
+        Self::of(name, outputs, Arc::new(move |g, y, _| formula(g, y)))
+    }
+}
+
+impl<T: ?Sized> GraphLoss<T> {
+    fn of(name: &str, outputs: Outputs, formula: Arc<Formula>) -> Self {
+        Self {
+            name: name.into(),
+            outputs,
+            of_logits: false,
+            target_shape: None,
+            formula,
+            recorded: Mutex::default(),
+            target: PhantomData,
+        }
+    }
+
+    /// Declares that the formula takes the logits of the outputs: the model still ends in softmax
+    /// ([`Outputs::Distributions`]) or in a sigmoid ([`Outputs::Probabilities`]), which the trainer leaves out.
+    ///
+    /// ```
+    /// use plywood::nn::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// let entropy = GraphLoss::classes("entropy", Outputs::Distributions, |_, z, label| {
+    ///     let max = z.max_keepdim(-1); // so that nothing overflows
+    ///     (z - max).exp().sum(-1).ln() + max.sum(-1) - z.take_along(label, -1)
+    /// })
+    /// .of_logits();
+    /// let z = Tensor::<f64>::from_shape_fn(vec![3, 4], |i| (i[0] * i[1]) as f64);
+    /// let (found, _) = entropy.value_and_grad_logits(z.clone(), &[0, 3, 1], None, 3.0)?;
+    /// let (expected, _) = CrossEntropy::default().value_and_grad_logits(z, &[0, 3, 1], None, 3.0)?;
+    /// assert!((found.mean() - expected.mean()).abs() < 1e-12);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[must_use]
+    pub fn of_logits(mut self) -> Self {
+        self.of_logits = true;
+        self
+    }
+
+    /// The activation whose logits the formula takes.
+    fn fused(&self) -> OutputActivation {
+        match self.outputs {
+            Outputs::Distributions if self.of_logits => OutputActivation::Softmax,
+            Outputs::Probabilities if self.of_logits => OutputActivation::Sigmoid,
+            _ => OutputActivation::Unknown,
+        }
+    }
+
+    /// The shape of one target for outputs of this shape.
+    fn shape_of_target<'a>(&'a self, output: &'a [usize]) -> &'a [usize] {
+        self.target_shape.as_deref().unwrap_or(output)
+    }
+
+    /// Records the formula for outputs of this shape.
+    fn record<F: Scalar>(&self, output: &[usize]) -> Result<Graph<F>> {
+        if self.of_logits && self.fused() == OutputActivation::Unknown {
+            let expected = "Outputs::Distributions or Outputs::Probabilities for a loss of logits";
+            return Err(Error::argument("outputs", expected, format!("{:?}", self.outputs))
+                .help("Say in what the model ends, softmax or a sigmoid, or leave `of_logits` out."));
+        }
+        let g = Graph::builder();
+        let losses = (self.formula)(&g, g.input("outputs", output), self.shape_of_target(output));
+        g.output("losses", losses);
+        let graph = g.build()?;
+        let made = graph.outputs()[0].shape();
+        if made.iter().product::<usize>() != 1 {
+            return Err(Error::shape("the loss", "[], one number for each sample", made)
+                .help("Reduce it: `.mean(-1)` or `.sum(-1)` for each axis of a sample."));
+        }
+        let mut trained = None;
+        graph.each_param(&mut |name, param| {
+            if param.kind() == ParamKind::Trainable {
+                trained.get_or_insert_with(|| name.to_owned());
+            }
+        });
+        match trained {
+            Some(name) => Err(Error::data("a loss", "have no parameters to train", format!("{name:?}"))
+                .help("They would never be trained: use `g.constant`, or freeze a model that is applied.")),
+            None => cast(&graph),
+        }
+    }
+
+    /// Returns the graphs that were recorded, the one for outputs of this shape last.
+    fn graphs<F: Scalar>(&self, output: &[usize]) -> Result<MutexGuard<'_, Vec<Recorded>>> {
+        let mut graphs = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        match graphs.iter().position(|(shape, graph)| shape == output && graph.is::<Graph<F>>()) {
+            Some(i) => graphs[i..].rotate_left(1),
+            None => {
+                let graph = self.record::<F>(output)?;
+                if graphs.len() == MAX_RECORDED {
+                    graphs.remove(0);
+                }
+                graphs.push((output.to_vec(), Box::new(graph)));
+            }
+        }
+        Ok(graphs)
+    }
+
+    /// Computes the losses and their gradient at the outputs.
+    fn run<F: Scalar>(
+        &self,
+        output: Tensor<F>,
+        targets: Option<Tensor<F>>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let Some((&samples, sizes)) = output.shape().split_first() else {
+            return Err(
+                Error::shape("the outputs", "[batch, …]", output.shape()).help("Axis 0 is the batch.")
+            );
+        };
+        let each = sample_weights(weights, samples)?;
+        let mut graphs = self.graphs::<F>(sizes)?;
+        let graph = graphs.last_mut().and_then(|(_, graph)| graph.downcast_mut::<Graph<F>>());
+        let graph = graph.expect("the graph that was recorded");
+        let (shape, columns) = (output.raw_dim(), sizes.iter().product::<usize>());
+        let (mut inputs, mut losses, mut at) = ([Some(standard(output)), targets], [None], [None, None]);
+        let read = graph.inputs().len();
+        let cache = graph.eval(&mut inputs[..read], &[false], &mut losses)?;
+        let mut losses = losses[0].take().map(standard).expect("an output");
+        let value = LossSum::of(slice(&losses), each.clone());
+        for (loss, weight) in slice_mut(&mut losses).iter_mut().zip(each) {
+            *loss = weight / F::of(divisor);
+        }
+        graph.input_gradients(cache, &mut [Some(losses)], &mut at[..read])?;
+        let mut grad = at[0].take().map_or_else(|| Tensor::zeros(shape), standard);
+        if let Some(weights) = weights {
+            leave_out(slice_mut(&mut grad), columns, weights);
+        }
+        Ok((value, grad))
+    }
+}
+
+/// The targets of a [`GraphLoss`]: a tensor, class ids, or none.
+pub trait GraphTarget: 'static {
+    /// The type for models of this element type.
+    type Of<F: Scalar>: ?Sized;
+
+    /// Checks targets for outputs whose targets have this shape.
+    #[doc(hidden)]
+    fn check<F: Scalar>(target: &Self::Of<F>, output: &[usize], shape: &[usize]) -> Result<()>;
+
+    /// Returns the targets as an input of the formula, if it has one.
+    #[doc(hidden)]
+    fn input<F: Scalar>(target: &Self::Of<F>, samples: usize) -> Result<Option<Tensor<F>>>;
+}
+
+impl GraphTarget for Tensor {
+    type Of<F: Scalar> = Tensor<F>;
+
+    fn check<F: Scalar>(target: &Tensor<F>, _: &[usize], shape: &[usize]) -> Result<()> {
+        if target.shape().get(1..) != Some(shape) {
+            let expected = [&[target.shape().first().copied().unwrap_or(0)], shape].concat();
+            return Err(Error::shape("the targets", format!("{expected:?}"), target.shape())
+                .help("They have the shape of the outputs, or that of `GraphLoss::target_shape`."));
+        }
+        match first_non_finite_row(target) {
+            None => Ok(()),
+            Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+        }
+    }
+
+    fn input<F: Scalar>(target: &Tensor<F>, samples: usize) -> Result<Option<Tensor<F>>> {
+        check_count(target.shape()[0], samples)?;
+        Ok(Some(standard(target.clone())))
+    }
+}
+
+impl GraphTarget for [usize] {
+    type Of<F: Scalar> = [usize];
+
+    fn check<F: Scalar>(labels: &[usize], output: &[usize], _: &[usize]) -> Result<()> {
+        if let [columns] = *output {
+            check_classes(labels, columns.max(2))?;
+        }
+        match labels.iter().position(|&label| F::of(label as f64).as_f64() != label as f64) {
+            None => Ok(()),
+            Some(i) => {
+                Err(Error::sample("the label", i, format!("be a number that {} holds", F::NAME), labels[i])
+                    .help("Number the classes from 0."))
+            }
+        }
+    }
+
+    fn input<F: Scalar>(labels: &[usize], samples: usize) -> Result<Option<Tensor<F>>> {
+        check_count(labels.len(), samples)?;
+        Ok(Some(labels.iter().map(|&label| F::of(label as f64)).collect::<ndarray::Array1<F>>().into_dyn()))
+    }
+}
+
+impl GraphTarget for () {
+    type Of<F: Scalar> = ();
+
+    fn check<F: Scalar>((): &(), _: &[usize], _: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
+    fn input<F: Scalar>((): &(), _: usize) -> Result<Option<Tensor<F>>> {
+        Ok(None)
+    }
+}
+
+fn check_count(targets: usize, samples: usize) -> Result<()> {
+    if targets == samples {
+        return Ok(());
+    }
+    Err(Error::data("the number of targets", format!("be {samples}, one for each prediction"), targets)
+        .help("Give one target for each sample."))
+}
+
+impl<F: Scalar, T: GraphTarget + ?Sized> Loss<F> for GraphLoss<T> {
+    type Target = T::Of<F>;
+
+    fn value_and_grad(
+        &self,
+        output: Tensor<F>,
+        target: &T::Of<F>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        if self.of_logits {
+            let what = "the outputs for a loss of logits";
+            return Err(Error::data(what, "be those of a model that ends in softmax or a sigmoid", "others")
+                .help("End the model in `Softmax` or `Sigmoid`, alone and last: the loss leaves it out.")
+                .at(&self.name));
+        }
+        self.value_and_grad_logits(output, target, weights, divisor)
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn outputs(&self) -> Outputs {
+        self.outputs
+    }
+
+    fn check_output(&self, output: &[usize]) -> Result<()> {
+        self.graphs::<F>(output).map(drop).map_err(|error| error.at(&self.name))
+    }
+
+    fn check_target(&self, output: &[usize], target: &T::Of<F>) -> Result<()> {
+        T::check::<F>(target, output, self.shape_of_target(output)).map_err(|error| error.at(&self.name))
+    }
+
+    fn fused_activation(&self) -> OutputActivation {
+        self.fused()
+    }
+
+    fn value_and_grad_logits(
+        &self,
+        logits: Tensor<F>,
+        target: &T::Of<F>,
+        weights: Option<&[F]>,
+        divisor: f64,
+    ) -> Result<(LossSum, Tensor<F>)> {
+        let sizes = logits.shape().get(1..).unwrap_or_default();
+        let samples = logits.shape().first().copied().unwrap_or(0);
+        Loss::<F>::check_target(self, sizes, target)?;
+        T::input::<F>(target, samples)
+            .and_then(|target| self.run(logits, target, weights, divisor))
+            .map_err(|error| error.at(&self.name))
+    }
+}
+
+impl<T: ?Sized> Clone for GraphLoss<T> {
+    fn clone(&self) -> Self {
+        Self {
+            of_logits: self.of_logits,
+            target_shape: self.target_shape.clone(),
+            ..Self::of(&self.name, self.outputs, self.formula.clone())
+        }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for GraphLoss<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphLoss")
+            .field("name", &self.name)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}
