@@ -61,7 +61,9 @@ fn activations(c: &mut Criterion) {
     layer(c, "sigmoid 128", Sigmoid, &[128], None);
     layer(c, "tanh 128", Tanh, &[128], None);
     layer(c, "gelu 128", GELU::default(), &[128], None);
+    layer(c, "gelu by tanh 128", GELU::default().tanh(true), &[128], None);
     layer(c, "silu 128", SiLU, &[128], None);
+    layer(c, "mish 128", Mish, &[128], None);
     layer(c, "softmax 10", Softmax, &[10], None);
 }
 

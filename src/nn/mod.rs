@@ -20,7 +20,7 @@
 //! | [`Tanh`] | `tanh x` | | any | the output |
 //! | [`ReLU6`], [`HardSigmoid`], [`HardSwish`] | piecewise, from straight lines | | any | the output, or the input |
 //! | [`ELU`], [`SELU`] | `x` or `α · (e^x - 1)`, scaled | | any | the input |
-//! | [`GELU`], [`SiLU`], [`Mish`] | `x` times a curve from 0 to 1 | | any | the input |
+//! | [`GELU`], [`SiLU`], [`Mish`] | `x` times a curve from 0 to 1 | | any | the derivative |
 //! | [`Softplus`], [`Softsign`] | `ln(1 + e^x)`, `x / (1 + \|x\|)` | | any | the input |
 //! | [`PReLU`] | `x` or `w · x` | `weight` | any, or `[channels, …]` | the input |
 //! | [`Softmax`] | `e^x_i / Σ e^x_j` | | `[…, classes]` | the output |

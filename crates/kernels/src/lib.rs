@@ -68,7 +68,7 @@ mod vector;
 mod workspace;
 
 #[doc(hidden)]
-pub use activation::Activation;
+pub use activation::{Activation, Gate};
 #[doc(hidden)]
 pub use augment::{Move, Warp};
 #[doc(hidden)]

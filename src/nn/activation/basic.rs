@@ -1,6 +1,6 @@
 //! Elementwise activation layers on the crate's kernels.
 //!
-//! `backward` keeps the input or the output, whichever gives the simpler derivative:
+//! The cache is the input or the output, whichever gives the simpler derivative (in `smooth.rs` the derivative itself):
 //!
 //! | layer | `f(x)` | `f'` | from | largest `f'` |
 //! |---|---|---|---|---|
@@ -15,15 +15,15 @@
 //! ReLU keeps one bit per value, 1/32 of the size of a copy of the output: after a convolution, the memory traffic
 //! costs more than the arithmetic. Large arrays are split among several threads.
 //!
-//! The forward pass of the others works in place and makes one copy for the cache in a spare buffer; the backward pass
-//! works in place in the gradient. One macro writes the implementations, here and in `piecewise.rs` and `smooth.rs`,
+//! The forward pass of the others works in place and fills one spare buffer for the cache; the backward pass works in
+//! place in the gradient. One macro writes the implementations, here and in `piecewise.rs` and `smooth.rs`,
 //! because they differ only in a kernel, a name and a check.
 
 use crate::error::{Error, Result};
 use crate::kernels::{Activation, Marks, Scalar, threads};
 use crate::nn::{Layer, OutputActivation, check_gradient};
 use crate::state::Kind;
-use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use crate::tensor::{Tensor, copy, recycle, scratch, slice, slice_mut, standard};
 use ndarray::{Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
@@ -140,7 +140,7 @@ macro_rules! activation {
     ($layer:ident, $kind:literal, $activation:ident, |$self_:ident| $function:expr, |$checked:ident| $check:expr) => {
         impl<F: Scalar> Layer<F> for $layer {
             const KIND: crate::state::Kind = crate::state::Kind::builtin($kind);
-            /// The input or the output, whichever the derivative is computed from.
+            /// The input or the output, whichever the derivative is computed from, or the derivative.
             type Cache = Tensor<F>;
 
             fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
@@ -162,16 +162,7 @@ macro_rules! activation {
 
             fn forward_train(&mut self, input: Tensor<F>) -> Result<(Tensor<F>, Tensor<F>)> {
                 let $self_ = self;
-                let mut output = standard(input);
-                if $function.derives_from_output() {
-                    F::activate($function, slice_mut(&mut output));
-                    let kept = copy(&output);
-                    Ok((output, kept))
-                } else {
-                    let kept = copy(&output);
-                    F::activate($function, slice_mut(&mut output));
-                    Ok((output, kept))
-                }
+                Ok(super::basic::value_and_kept($function, input))
             }
 
             fn backward(&mut self, kept: Tensor<F>, grad: Tensor<F>) -> Result<Tensor<F>> {
@@ -206,6 +197,20 @@ macro_rules! activation {
 }
 
 pub(super) use activation;
+
+/// Computes the output of an activation, and what its backward pass needs.
+pub(super) fn value_and_kept<F: Scalar>(f: Activation, input: Tensor<F>) -> (Tensor<F>, Tensor<F>) {
+    let mut output = standard(input);
+    if let Activation::Gated(gate) = f {
+        let mut slope = scratch(output.shape());
+        F::activate_gated(gate, slice_mut(&mut output), slice_mut(&mut slope));
+        return (output, slope);
+    }
+    let input = (!f.derives_from_output()).then(|| copy(&output));
+    F::activate(f, slice_mut(&mut output));
+    let kept = input.unwrap_or_else(|| copy(&output));
+    (output, kept)
+}
 
 /// What the backward pass of [`ReLU`] needs: one bit per value.
 ///

@@ -15,7 +15,7 @@ use super::basic::activation;
 use crate::error::{Error, Result};
 use crate::kernels::{Activation, Scalar};
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// ReLU with a ceiling: `min(max(x, 0), 6)`, elementwise; any shape.

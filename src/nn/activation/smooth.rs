@@ -8,14 +8,16 @@
 //! | [`Softplus`] | `ln(1 + e^(β x)) / β` | above 0 | positive outputs |
 //! | [`Softsign`] | `x / (1 + \|x\|)` | above -1 | in place of tanh |
 //!
-//! The first three are similar: near 0 for negative numbers, with a dip, and near `x` for positive ones. All layers
-//! keep their input for `backward`; the formulas, in forms that do not overflow, are in `kernels/activation/curves.rs`.
+//! The first three are similar: near 0 for negative numbers, with a dip, and near `x` for positive ones. They compute
+//! their derivative in the forward pass in training, from the exponential that the value needs, and keep it for
+//! `backward`; the other two keep their input. The formulas, in forms that do not overflow, are in
+//! `kernels/activation/curves.rs`.
 
 use super::basic::activation;
 use crate::error::{Error, Result};
-use crate::kernels::{Activation, Scalar};
+use crate::kernels::{Activation, Gate, Scalar};
 use crate::nn::{Layer, OutputActivation, check_gradient};
-use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
+use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
 use serde::{Deserialize, Serialize};
 
 /// The Gaussian error linear unit: `x · Φ(x)`, where Φ is the normal distribution function; any shape.
@@ -51,8 +53,7 @@ pub struct GELU {
 impl GELU {
     /// Sets whether the tanh approximation is used (default: false).
     ///
-    /// Use it for models whose weights come from a network that had it. It is not much cheaper here: each form takes
-    /// one exponential or tanh per value.
+    /// Use it for models whose weights come from a network that had it.
     #[must_use]
     pub fn tanh(mut self, tanh: bool) -> Self {
         self.tanh = tanh;
@@ -158,9 +159,13 @@ impl Default for Softplus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Softsign;
 
-activation!(GELU, "gelu", Linear, |layer| if layer.tanh { Activation::GELUTanh } else { Activation::GELU });
-activation!(SiLU, "silu", Linear, |_layer| Activation::SiLU);
-activation!(Mish, "mish", Linear, |_layer| Activation::Mish);
+activation!(GELU, "gelu", Linear, |layer| Activation::Gated(if layer.tanh {
+    Gate::GELUTanh
+} else {
+    Gate::GELU
+}));
+activation!(SiLU, "silu", Linear, |_layer| Activation::Gated(Gate::SiLU));
+activation!(Mish, "mish", Linear, |_layer| Activation::Gated(Gate::Mish));
 activation!(Softsign, "softsign", Bounded, |_layer| Activation::Softsign);
 activation!(Softplus, "softplus", NonNegative, |layer| Activation::Softplus(layer.beta), |layer| {
     let beta = F::of(layer.beta);

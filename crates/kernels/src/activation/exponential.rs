@@ -23,6 +23,12 @@ pub(crate) trait Exponential: Float {
 
     /// `(e^x - e^-x) / (e^x + e^-x)`; NaN for NaN.
     fn hyperbolic_tangent(self) -> Self;
+
+    /// `e^(a x + b x³)`, for an argument that is finite; NaN for NaN.
+    ///
+    /// The error of a rounded argument of -80 would be that of the last five bits of the result. So it has more digits
+    /// in `f32`.
+    fn exponential_of_cubic(self, factors: [f64; 2]) -> Self;
 }
 
 impl Exponential for f64 {
@@ -34,6 +40,11 @@ impl Exponential for f64 {
     #[inline(always)]
     fn hyperbolic_tangent(self) -> f64 {
         self.tanh()
+    }
+
+    #[inline(always)]
+    fn exponential_of_cubic(self, [a, b]: [f64; 2]) -> f64 {
+        (self * (a + b * self * self)).exp()
     }
 }
 
@@ -86,6 +97,15 @@ impl Exponential for f32 {
         let small = self * (1.0 + square * p);
         let large = (1.0 - 2.0 / ((size + size).exponential() + 1.0)).copysign(self);
         if size < 0.625 { small } else { large }
+    }
+
+    #[inline(always)]
+    fn exponential_of_cubic(self, [a, b]: [f64; 2]) -> f32 {
+        let x = f64::from(self);
+        let exact = x * (a + b * x * x);
+        let rounded = exact as f32;
+        let result = rounded.exponential();
+        result + result * (exact - f64::from(rounded)) as f32
     }
 }
 

@@ -9,12 +9,14 @@
 //! | HardSwish | `x · HardSigmoid(x)` | `x / 3 + 1/2` between -3 and 3, below 0, above 1 |
 //! | Sigmoid | `1 / (1 + e^-x)` | `y · (1 - y)` |
 //! | Tanh | `tanh x` | `1 - y²` |
-//! | ELU, SELU, Softsign, Softplus, SiLU, Mish, GELU | in `curves.rs` | from the input |
+//! | ELU, SELU, Softsign, Softplus | in `curves.rs` | from the input |
+//! | SiLU, Mish, GELU | in `curves.rs` | is the kept array |
 //!
 //! All work in place: on the activation's input in the forward pass and on the gradient in the backward pass. ReLU,
 //! sigmoid and tanh need only their output, which the next layer keeps anyway. LeakyReLU keeps its input: with a
-//! negative slope the sign of the input does not follow from the output. At 0, the derivatives of both ReLUs are those
-//! from the left, as in PyTorch; so are those of the other functions with kinks.
+//! negative slope the sign of the input does not follow from the output. SiLU, Mish and GELU need an exponential for
+//! the value and for the derivative, so the forward pass computes both from one. At 0, the derivatives of both ReLUs
+//! are those from the left, as in PyTorch; so are those of the other functions with kinks.
 
 pub mod curves;
 pub mod erf;
@@ -49,6 +51,14 @@ pub enum Activation {
     Softsign,
     /// `ln(1 + e^(beta · x)) / beta`.
     Softplus(f64),
+    /// `x` times a curve from 0 to 1.
+    Gated(Gate),
+}
+
+/// A smooth activation function `x · gate(x)`, whose derivative is computed in the forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Gate {
     /// `x · sigmoid(x)`.
     SiLU,
     /// `x · tanh(ln(1 + e^x))`.
@@ -66,7 +76,7 @@ const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 impl Activation {
     /// Returns true if the derivative is computed from the output, so that the backward pass needs the output.
     ///
-    /// A layer keeps either its input or its output, as this says.
+    /// A layer keeps either its input or its output, as this says; a gated one keeps the derivative.
     pub fn derives_from_output(self) -> bool {
         matches!(self, Self::ReLU | Self::ReLU6 | Self::Sigmoid | Self::Tanh)
     }
@@ -77,7 +87,9 @@ kernels! {
     Activations {
         /// `x = f(x)`.
         fn activate(f: Activation, x: &mut [F]);
-        /// `grad = grad · f'`, from the kept output or input (see `derives_from_output`).
+        /// `x = f(x)`, and `slope = f'(x)`.
+        fn activate_gated(f: Gate, x: &mut [F], slope: &mut [F]);
+        /// `grad = grad · f'`, from the kept output or input (see `derives_from_output`), or from `f'` if it is gated.
         fn activate_back(f: Activation, kept: &[F], grad: &mut [F]);
         /// PReLU: `x`, or `weight · x` where `x` is not above 0, with a weight for each channel, `[…, channels,
         /// inner]`.
@@ -93,7 +105,7 @@ kernels! {
 }
 
 mod generic {
-    use super::{Activation, SELU_ALPHA, SELU_SCALE};
+    use super::{Activation, Gate, SELU_ALPHA, SELU_SCALE};
     use crate::activation::curves::*;
     use crate::activation::exponential::Exponential;
     use crate::norm::rows::generic::sum_of;
@@ -156,10 +168,21 @@ mod generic {
                 let beta = number(beta);
                 each(x, |x| softplus(x, beta));
             }
-            Activation::SiLU => each(x, silu),
-            Activation::Mish => each(x, mish),
-            Activation::GELU => each(x, gelu),
-            Activation::GELUTanh => each(x, gelu_tanh),
+            // Of both results, the derivative is not computed here, as nobody reads it.
+            Activation::Gated(Gate::SiLU) => each(x, |x| silu(x).0),
+            Activation::Gated(Gate::Mish) => each(x, |x| mish(x).0),
+            Activation::Gated(Gate::GELU) => each(x, |x| gelu(x).0),
+            Activation::Gated(Gate::GELUTanh) => each(x, |x| gelu_tanh(x).0),
+        }
+    }
+
+    #[inline(always)]
+    pub fn activate_gated<F: Exponential>(f: Gate, x: &mut [F], slope: &mut [F]) {
+        match f {
+            Gate::SiLU => with_slope(x, slope, silu),
+            Gate::Mish => with_slope(x, slope, mish),
+            Gate::GELU => with_slope(x, slope, gelu),
+            Gate::GELUTanh => with_slope(x, slope, gelu_tanh),
         }
     }
 
@@ -205,10 +228,7 @@ mod generic {
                 let beta = number::<F>(beta);
                 both(kept, grad, |x, g| g * sigmoid(beta * x));
             }
-            Activation::SiLU => both(kept, grad, |x, g| g * silu_slope(x)),
-            Activation::Mish => both(kept, grad, |x, g| g * mish_slope(x)),
-            Activation::GELU => both(kept, grad, |x, g| g * gelu_slope(x)),
-            Activation::GELUTanh => both(kept, grad, |x, g| g * gelu_tanh_slope(x)),
+            Activation::Gated(_) => both(kept, grad, |slope, g| g * slope),
         }
     }
 
@@ -277,6 +297,14 @@ mod generic {
         }
     }
 
+    /// Applies `f` in place, and writes its second result, the derivative, into `slope`.
+    #[inline(always)]
+    fn with_slope<F: Exponential>(x: &mut [F], slope: &mut [F], f: impl Fn(F) -> (F, F)) {
+        for (x, slope) in x.iter_mut().zip(slope) {
+            (*x, *slope) = f(*x);
+        }
+    }
+
     /// Applies `f` to the gradient in place, together with the kept array.
     #[inline(always)]
     fn both<F: Exponential>(kept: &[F], grad: &mut [F], f: impl Fn(F, F) -> F) {
@@ -289,6 +317,7 @@ mod generic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scalar;
 
     #[test]
     fn marks_of_relu_say_what_the_outputs_say() {
@@ -318,11 +347,27 @@ mod tests {
         Activation::Tanh,
         Activation::Softsign,
         Activation::Softplus(2.0),
-        Activation::SiLU,
-        Activation::Mish,
-        Activation::GELU,
-        Activation::GELUTanh,
+        Activation::Gated(Gate::SiLU),
+        Activation::Gated(Gate::Mish),
+        Activation::Gated(Gate::GELU),
+        Activation::Gated(Gate::GELUTanh),
     ];
+
+    /// The outputs and the gradients, for gradients of `grad` at the outputs.
+    fn run<F: Scalar>(f: Activation, x: &[F], grad: F) -> (Vec<F>, Vec<F>) {
+        let (mut y, mut kept, mut grad) = (x.to_vec(), x.to_vec(), vec![grad; x.len()]);
+        F::activate(f, &mut y);
+        if let Activation::Gated(gate) = f {
+            let mut again = x.to_vec();
+            F::activate_gated(gate, &mut again, &mut kept);
+            let bits = |y: &[F]| y.iter().map(|y| y.as_f64().to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&again), bits(&y), "{f:?}: the derivative makes no difference to the value");
+        } else if f.derives_from_output() {
+            kept.clone_from(&y);
+        }
+        F::activate_back(f, &kept, &mut grad);
+        (y, grad)
+    }
 
     #[test]
     fn nan_is_never_swallowed_at_any_lane() {
@@ -365,10 +410,7 @@ mod tests {
         for f in ALL {
             for len in 0..70 {
                 let x: Vec<f32> = (0..len).map(|i| (i as f32 - 30.3) / 7.).collect();
-                let mut y = x.clone();
-                f32::activate(f, &mut y);
-                let mut grad = vec![2.0f32; len];
-                f32::activate_back(f, if f.derives_from_output() { &y } else { &x }, &mut grad);
+                let (y, grad) = run(f, &x, 2.0);
                 for i in 0..len {
                     let (value, slope) = reference(f, f64::from(x[i]));
                     assert!((f64::from(y[i]) - value).abs() < 1e-6);
@@ -378,16 +420,26 @@ mod tests {
         }
     }
 
-    /// At the limits of the type, and at the subnormal numbers around 0.
+    /// Over all exponents, up to the limits of the type, and at the subnormal numbers around 0.
     #[test]
     fn finite_inputs_have_finite_values_and_slopes() {
-        let ends = [3e38, -3e38, 1e30, -1e30, 1e19, -1e19, 500., -500., 40., -40., 1e-45, -1e-45, 0., -0.];
+        let step = 1 << 17;
+        let singles: Vec<f32> = (0..u32::MAX / step).map(|i| f32::from_bits(i * step)).collect();
+        let doubles: Vec<f64> =
+            singles.iter().map(|x| f64::from_bits(u64::from(x.to_bits()) << 32)).collect();
         for f in ALL {
-            let mut y = ends;
-            f32::activate(f, &mut y);
-            let mut grad = [1f32; 14];
-            f32::activate_back(f, if f.derives_from_output() { &y } else { &ends }, &mut grad);
-            assert!(y.iter().chain(&grad).all(|v| v.is_finite()), "{f:?} {y:?} {grad:?}");
+            check_finite(f, &[&singles[..], &[f32::MAX, f32::MIN, 1e-45, -1e-45]].concat());
+            check_finite(f, &[&doubles[..], &[f64::MAX, f64::MIN, 5e-324, -5e-324]].concat());
+        }
+    }
+
+    fn check_finite<F: Scalar>(f: Activation, x: &[F]) {
+        let x: Vec<F> = x.iter().copied().filter(|x| x.is_finite()).collect();
+        let (y, grad) = run(f, &x, F::one());
+        for (&x, (y, grad)) in x.iter().zip(y.iter().zip(&grad)) {
+            // SELU multiplies by 1.05.
+            let fits = f != Activation::SELU || x < F::max_value() * F::of(0.95);
+            assert!(y.is_finite() | !fits && grad.is_finite(), "{f:?} of {x}: {y}, {grad}");
         }
     }
 }

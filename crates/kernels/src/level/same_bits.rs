@@ -116,13 +116,13 @@ const ADAM: AdamStep = AdamStep {
     settle: true,
 };
 const SGD: SgdStep = SgdStep { rate: 0.1, decay: 0.01, momentum: 0.9, nesterov: true };
+const GATES: [Gate; 4] = [Gate::SiLU, Gate::Mish, Gate::GELU, Gate::GELUTanh];
 
 /// All activations.
-fn activations() -> [Activation; 15] {
+fn activations() -> impl Iterator<Item = Activation> {
     use Activation::*;
     let first = [ReLU, ReLU6, LeakyReLU(0.1), ELU(1.5), SELU, HardSigmoid, HardSwish, Sigmoid];
-    let second = [Tanh, Softsign, Softplus(1.5), SiLU, Mish, GELU, GELUTanh];
-    std::array::from_fn(|i| *first.iter().chain(&second).nth(i).expect("as many"))
+    first.into_iter().chain([Tanh, Softsign, Softplus(1.5)]).chain(GATES.map(Gated))
 }
 
 fn windows(columns: usize) -> [Windows; 2] {
@@ -143,11 +143,11 @@ type Kernel<F> = (&'static str, fn(&mut Room<F>));
 fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
     vec![
         ("activate", |r| for f in activations() {
-            let mut x = r.x.clone();
-            F::activate(f, &mut x);
-            F::activate(f, &mut r.p);
-            r.out.extend(x);
+            let from = r.out.len();
+            r.out.extend(&r.x);
+            [&mut r.out[from..], &mut r.p].into_iter().for_each(|x| F::activate(f, x));
         }),
+        ("activate_gated", |r| for (f, d) in GATES.iter().zip(r.out.chunks_mut(r.x.len())) { F::activate_gated(*f, &mut r.x.clone(), d); }),
         ("activate_back", |r| for f in activations() { F::activate_back(f, &r.x, &mut r.y); }),
         ("prelu", |r| F::prelu(&mut r.x, 16, &r.by_column)),
         ("prelu_back", |r| F::prelu_back(&r.x, 16, &r.by_column, &mut r.y, &mut r.out[..r.columns])),
