@@ -73,16 +73,16 @@ fn all(lines: &mut Vec<String>) -> Result<()> {
 type Curve = fn(SequentialBuilder) -> SequentialBuilder;
 
 /// Activations that use the crate's own exponential and hyperbolic tangent.
-const OWN: [(&str, Curve); 2] =
-    [("sigmoid", |layers| layers.layer(Sigmoid)), ("SiLU", |layers| layers.layer(SiLU))];
-
-/// Activations that use functions of the platform.
-const OF_THE_PLATFORM: [(&str, Curve); 4] = [
+const OWN: [(&str, Curve); 4] = [
+    ("sigmoid", |layers| layers.layer(Sigmoid)),
+    ("SiLU", |layers| layers.layer(SiLU)),
     ("GELU", |layers| layers.layer(GELU::default())),
-    ("SELU", |layers| layers.layer(SELU)),
-    ("softplus", |layers| layers.layer(Softplus::default())),
     ("mish", |layers| layers.layer(Mish)),
 ];
+
+/// Activations that use functions of the platform.
+const OF_THE_PLATFORM: [(&str, Curve); 2] =
+    [("SELU", |layers| layers.layer(SELU)), ("softplus", |layers| layers.layer(Softplus::default()))];
 
 /// Trains for two epochs, saves to bytes and loads again, and predicts.
 fn run_one(

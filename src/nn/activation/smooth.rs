@@ -53,7 +53,8 @@ pub struct GELU {
 impl GELU {
     /// Sets whether the tanh approximation is used (default: false).
     ///
-    /// Use it for models whose weights come from a network that had it.
+    /// Use it for models whose weights come from a network that had it. It is not faster here: each form takes one
+    /// exponential per value.
     #[must_use]
     pub fn tanh(mut self, tanh: bool) -> Self {
         self.tanh = tanh;

@@ -57,7 +57,7 @@ const ROUND: f32 = 1.5 * (1 << 23) as f32;
 
 /// Evaluates a polynomial; the coefficients start with the highest power.
 #[inline(always)]
-fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+pub(crate) fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     coefficients.into_iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }
 

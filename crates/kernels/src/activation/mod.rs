@@ -21,6 +21,7 @@
 pub mod curves;
 pub mod erf;
 pub mod exponential;
+pub mod normal;
 pub mod softmax;
 
 use crate::kernels;
@@ -108,10 +109,11 @@ mod generic {
     use super::{Activation, Gate, SELU_ALPHA, SELU_SCALE};
     use crate::activation::curves::*;
     use crate::activation::exponential::Exponential;
+    use crate::activation::normal::Normal;
     use crate::norm::rows::generic::sum_of;
 
     #[inline(always)]
-    pub fn activate<F: Exponential>(f: Activation, x: &mut [F]) {
+    pub fn activate<F: Normal>(f: Activation, x: &mut [F]) {
         let (zero, one) = (F::zero(), F::one());
         let (half, sixth, three, six) =
             (number::<F>(0.5), number::<F>(1.0 / 6.0), number::<F>(3.0), number(6.0));
@@ -177,7 +179,7 @@ mod generic {
     }
 
     #[inline(always)]
-    pub fn activate_gated<F: Exponential>(f: Gate, x: &mut [F], slope: &mut [F]) {
+    pub fn activate_gated<F: Normal>(f: Gate, x: &mut [F], slope: &mut [F]) {
         match f {
             Gate::SiLU => with_slope(x, slope, silu),
             Gate::Mish => with_slope(x, slope, mish),
