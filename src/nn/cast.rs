@@ -72,6 +72,6 @@ where
     type Layer = Graph<f64>;
 
     fn build(self, input: &[usize], random: &Random) -> Result<Graph<f64>> {
-        cast(&LayerSpec::<f32>::build(self, input, random)?)
+        cast(&Self::build(self, input, random)?)
     }
 }

@@ -64,20 +64,40 @@ impl<F: Scalar> Graph<F> {
     }
 }
 
-impl<F: Scalar, C> LayerSpec<F> for GraphSpec<C, F>
+impl<F: Scalar, C> GraphSpec<C, F>
 where
     C: for<'g> FnOnce(&'g GraphBuilder<F>, Value<'g, F>) -> Value<'g, F>,
 {
-    type Layer = Graph<F>;
-
-    /// Runs `forward` once, to record it.
-    fn build(self, input: &[usize], random: &Random) -> Result<Graph<F>> {
+    /// Builds the layer alone, as [`LayerSpec::build`] does for a model: runs the forward pass once, to record it.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let doubled = Graph::layer("doubled", |_, x| 2 * x).build(&[3], &Random::seed(0))?;
+    /// assert_eq!(doubled.forward(Tensor::ones(vec![1, 3]))?, Tensor::from_elem(vec![1, 3], 2.0));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first error of the operations; and if the output depends on no input, or a parameter has no part in it.
+    pub fn build(self, input: &[usize], random: &Random) -> Result<Graph<F>> {
         let Self { label, forward, .. } = self;
         check_name("a layer", &label)?;
         let g = GraphBuilder::of_layer(random.clone(), label.clone());
         let x = g.input("input", input);
         g.output("output", forward(&g, x));
         g.build().map_err(|error| error.at(label))
+    }
+}
+
+impl<F: Scalar, C> LayerSpec<F> for GraphSpec<C, F>
+where
+    C: for<'g> FnOnce(&'g GraphBuilder<F>, Value<'g, F>) -> Value<'g, F>,
+{
+    type Layer = Graph<F>;
+
+    fn build(self, input: &[usize], random: &Random) -> Result<Graph<F>> {
+        Self::build(self, input, random)
     }
 }
 
