@@ -2,10 +2,11 @@
 //!
 //! The lines are those of this file, which `cargo fmt` breaks: from the signature to the closing brace.
 
-use plywood::losses::GraphLoss;
 use plywood::ndarray::{Array2, Array3, Array4, Axis, arr2, s};
 use plywood::nn::Outputs;
+use plywood::nn::op::{Backward, Needs, Op, Shape, Shapes};
 use plywood::prelude::*;
+use serde::{Deserialize, Serialize};
 
 fn dense_tanh<'g>(g: &'g GraphBuilder, x: Value<'g>, units: usize) -> Value<'g> {
     let w = g.param("weight", [x.size(-1), units], Initializer::GlorotUniform);
@@ -58,6 +59,48 @@ fn triplet() -> GraphLoss<()> {
         let [anchor, like, unlike] = y.split(1);
         ((anchor - like).square().sum(-1) - (anchor - unlike).square().sum(-1) + 0.2).relu()
     })
+}
+
+/// `|x|^p · sign(x)`, for each number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SignedPower(f64);
+
+impl<F: Scalar> Op<F> for SignedPower {
+    const KIND: Kind = Kind::own("test.signed_power");
+
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+        Ok(inputs[0].clone())
+    }
+
+    fn forward(&self, _: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        for (y, x) in out.iter_mut().zip(inputs[0]) {
+            *y = x.abs().powf(F::of(self.0)).copysign(*x);
+        }
+        Ok(())
+    }
+
+    fn needs(&self, _: usize) -> Needs {
+        Needs::input(0)
+    }
+
+    fn backward(&self, pass: &mut Backward<'_, F>, mut grad: Tensor<F>) -> Result<()> {
+        for (g, x) in grad.iter_mut().zip(pass.input(0)?) {
+            *g = *g * F::of(self.0) * x.abs().powf(F::of(self.0 - 1.0));
+        }
+        pass.give(0, grad);
+        Ok(())
+    }
+}
+
+#[test]
+fn an_operation_takes_few_lines() {
+    let text = include_str!("formulas.rs").split_once("struct SignedPower").unwrap().1;
+    let lines = text.split_once("\n}\n").unwrap().0.lines().filter(|line| !line.is_empty()).count();
+    assert!(
+        (20..=27).contains(&lines),
+        "{lines} lines, with those of `derive`, of the end and of the check 30"
+    );
+    check_op::<f64>(SignedPower(1.5), &[Shape::batched([2, 3])]).unwrap();
 }
 
 #[test]
