@@ -7,7 +7,7 @@ use super::stored_model::{StoredInfer, StoredModel};
 use crate::codec::numbers;
 use crate::error::Result;
 use crate::kernels::Scalar;
-use crate::nn::{Infer, InferRegistry, Model, Registry, Sequential};
+use crate::nn::{Graph, Infer, InferRegistry, Model, Registry, Sequential};
 use std::io::Read;
 use std::path::Path;
 
@@ -115,6 +115,55 @@ impl<F: Scalar> InferRegistry<F> {
             let stored: StoredInfer<F> = self.decoding(|| numbers::read(body, numbers, "the model"))?;
             Ok(stored.0)
         })
+    }
+}
+
+impl Graph<f32> {
+    /// Reads a graph of the crate's own layers and operations, in `f32`, as [`Sequential::load`] reads a `Sequential`.
+    /// [`plywood::load`](crate::load) reads any model.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let error = Graph::load("no/such/model.plywood").unwrap_err();
+    /// assert!(error.to_string().starts_with("load no/such/model.plywood: could not read no/such/model.plywood"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`](Graph::load_with).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, &Registry::builtin())
+    }
+}
+
+impl<F: Scalar> Graph<F> {
+    /// Reads a graph that may contain layers and operations of other crates, in the registry's element type.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not a graph, is damaged, has another version or element type, or contains a layer
+    /// or an operation that the registry does not know.
+    pub fn load_with(path: impl AsRef<Path>, registry: &Registry<F>) -> Result<Self> {
+        let place = format!("load {}", path.as_ref().display());
+        load_with(path, registry).and_then(|model| Self::of_model(model).map_err(|error| error.at(place)))
+    }
+
+    /// Reads a graph from the bytes of a file.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// g.output("y", g.input("x", [2]).tanh());
+    /// let graph = g.build()?;
+    /// let again = Graph::<f32>::from_bytes(&graph.to_bytes()?, &Registry::builtin())?;
+    /// assert_eq!(again.to_bytes()?, graph.to_bytes()?);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load_with`](Graph::load_with).
+    pub fn from_bytes(bytes: &[u8], registry: &Registry<F>) -> Result<Self> {
+        registry.from_bytes(bytes).and_then(Self::of_model)
     }
 }
 

@@ -1,12 +1,14 @@
 //! [`GraphLoss`]: a loss from its formula.
 
-use super::class_probabilities::{check_classes, leave_out};
+use super::class_probabilities::leave_out;
+use super::graph_target::{GraphTarget, LABELS, OUTPUTS, TARGETS};
 use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::cast::cast;
-use crate::nn::{Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, ParamKind, Parameters, Value};
-use crate::target::{CLEAN, first_non_finite_row};
+use crate::nn::{
+    Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, ParamKind, Parameters, Port, Value,
+};
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use std::any::Any;
 use std::fmt;
@@ -61,13 +63,21 @@ pub struct GraphLoss<T: ?Sized = Tensor> {
     of_logits: bool,
     /// The shape of one target; by default that of the outputs.
     target_shape: Option<Vec<usize>>,
-    formula: Arc<Formula>,
+    source: Source,
     recorded: Mutex<Vec<Recorded>>,
     target: PhantomData<fn(&T)>,
 }
 
 /// Adds the inputs of the targets, of this shape, and the formula to a graph; returns the losses.
 type Formula = dyn for<'g> Fn(&'g GraphBuilder, Value<'g>, &[usize]) -> Value<'g> + Send + Sync;
+
+/// What a graph is recorded from.
+#[derive(Clone)]
+enum Source {
+    Formula(Arc<Formula>),
+    /// A graph that was recorded before, for outputs of some shape.
+    Graph(Arc<Graph>),
+}
 
 /// A formula that was recorded: the shape of the outputs, and a `Graph<f32>` or `Graph<f64>`.
 type Recorded = (Vec<usize>, Box<dyn Any + Send>);
@@ -96,7 +106,8 @@ impl GraphLoss<Tensor> {
     where
         C: for<'g> Fn(&'g GraphBuilder, Value<'g>, Value<'g>) -> Value<'g> + Send + Sync + 'static,
     {
-        Self::of(name, outputs, Arc::new(move |g, y, shape| formula(g, y, g.input("targets", shape))))
+        let formula: Arc<Formula> = Arc::new(move |g, y, shape| formula(g, y, g.input(TARGETS, shape)));
+        Self::of(name, outputs, Source::Formula(formula))
     }
 
     /// Sets the shape of one target, if it is not that of the outputs. Without it other targets are refused: `y - t` would
@@ -131,7 +142,8 @@ impl GraphLoss<[usize]> {
     where
         C: for<'g> Fn(&'g GraphBuilder, Value<'g>, Value<'g>) -> Value<'g> + Send + Sync + 'static,
     {
-        Self::of(name, outputs, Arc::new(move |g, y, _| formula(g, y, g.input("labels", []))))
+        let formula: Arc<Formula> = Arc::new(move |g, y, _| formula(g, y, g.input(LABELS, [])));
+        Self::of(name, outputs, Source::Formula(formula))
     }
 }
 
@@ -156,18 +168,18 @@ impl GraphLoss<()> {
     where
         C: for<'g> Fn(&'g GraphBuilder, Value<'g>) -> Value<'g> + Send + Sync + 'static,
     {
-        Self::of(name, outputs, Arc::new(move |g, y, _| formula(g, y)))
+        Self::of(name, outputs, Source::Formula(Arc::new(move |g, y, _| formula(g, y))))
     }
 }
 
 impl<T: ?Sized> GraphLoss<T> {
-    fn of(name: &str, outputs: Outputs, formula: Arc<Formula>) -> Self {
+    fn of(name: &str, outputs: Outputs, source: Source) -> Self {
         Self {
             name: name.into(),
             outputs,
             of_logits: false,
             target_shape: None,
-            formula,
+            source,
             recorded: Mutex::default(),
             target: PhantomData,
         }
@@ -211,17 +223,82 @@ impl<T: ?Sized> GraphLoss<T> {
         self.target_shape.as_deref().unwrap_or(output)
     }
 
+    /// Returns the formula as a graph, for outputs of this shape: it is saved, loaded and printed as any graph, and
+    /// [`from_graph`](GraphLoss::from_graph) makes a loss of it again.
+    ///
+    /// Its inputs are "outputs" and "targets" (numbers) or "labels" (class ids), its output is "losses", one number for each
+    /// sample.
+    ///
+    /// ```
+    /// use plywood::nn::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// let error = GraphLoss::new("relative", Outputs::Numbers, |_, y, t| ((y - t) / t).abs().mean(-1));
+    /// let bytes = error.graph(&[3])?.to_bytes()?;
+    ///
+    /// let graph = Graph::<f32>::from_bytes(&bytes, &Registry::builtin())?;
+    /// let loaded: GraphLoss = GraphLoss::from_graph("relative", Outputs::Numbers, graph);
+    /// let (y, t) = (Tensor::<f32>::ones(vec![2, 3]), Tensor::from_elem(vec![2, 3], 4.0));
+    /// assert_eq!(loaded.value_and_grad(y, &t, None, 2.0)?.0.mean(), 0.75);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the formula cannot be recorded for such outputs.
+    pub fn graph(&self, output: &[usize]) -> Result<Graph>
+    where
+        T: GraphTarget,
+    {
+        self.record(output).map_err(|error| error.at(&self.name))
+    }
+
+    /// Returns the loss of a graph that [`graph`](GraphLoss::graph) made, for outputs of any shape that its operations take.
+    /// It is checked when it is first used.
+    pub fn from_graph(name: &str, outputs: Outputs, graph: Graph) -> Self {
+        Self::of(name, outputs, Source::Graph(Arc::new(graph)))
+    }
+
+    /// Returns the graph for outputs of this shape, before it is checked.
+    fn recorded(&self, output: &[usize]) -> Result<Graph>
+    where
+        T: GraphTarget,
+    {
+        match &self.source {
+            Source::Formula(formula) => {
+                let g = Graph::builder();
+                let losses = formula(&g, g.input(OUTPUTS, output), self.shape_of_target(output));
+                g.output("losses", losses);
+                g.build()
+            }
+            Source::Graph(graph) => {
+                let expected: Vec<_> = std::iter::once(OUTPUTS).chain(T::INPUT).collect();
+                let found: Vec<_> = graph.inputs().iter().map(Port::name).collect();
+                if found != expected || graph.outputs().len() != 1 {
+                    let found = format!("{found:?} and {} outputs", graph.outputs().len());
+                    return Err(Error::data(
+                        "a graph as a loss",
+                        format!("have the inputs {expected:?} and one output"),
+                        found,
+                    )
+                    .help("Make it with `GraphLoss::graph` of a loss with the same kind of targets."));
+                }
+                let shapes = [(OUTPUTS, output), (TARGETS, self.shape_of_target(output))];
+                graph.with_input_shapes(&shapes[..1 + usize::from(T::INPUT == Some(TARGETS))])
+            }
+        }
+    }
+
     /// Records the formula for outputs of this shape.
-    fn record<F: Scalar>(&self, output: &[usize]) -> Result<Graph<F>> {
+    fn record<F: Scalar>(&self, output: &[usize]) -> Result<Graph<F>>
+    where
+        T: GraphTarget,
+    {
         if self.of_logits && self.fused() == OutputActivation::Unknown {
             let expected = "Outputs::Distributions or Outputs::Probabilities for a loss of logits";
             return Err(Error::argument("outputs", expected, format!("{:?}", self.outputs))
                 .help("Say in what the model ends, softmax or a sigmoid, or leave `of_logits` out."));
         }
-        let g = Graph::builder();
-        let losses = (self.formula)(&g, g.input("outputs", output), self.shape_of_target(output));
-        g.output("losses", losses);
-        let graph = g.build()?;
+        let graph = self.recorded(output)?;
         let made = graph.outputs()[0].shape();
         if made.iter().product::<usize>() != 1 {
             return Err(Error::shape("the loss", "[], one number for each sample", made)
@@ -241,7 +318,10 @@ impl<T: ?Sized> GraphLoss<T> {
     }
 
     /// Returns the graphs that were recorded, the one for outputs of this shape last.
-    fn graphs<F: Scalar>(&self, output: &[usize]) -> Result<MutexGuard<'_, Vec<Recorded>>> {
+    fn graphs<F: Scalar>(&self, output: &[usize]) -> Result<MutexGuard<'_, Vec<Recorded>>>
+    where
+        T: GraphTarget,
+    {
         let mut graphs = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         match graphs.iter().position(|(shape, graph)| shape == output && graph.is::<Graph<F>>()) {
             Some(i) => graphs[i..].rotate_left(1),
@@ -263,7 +343,10 @@ impl<T: ?Sized> GraphLoss<T> {
         targets: Option<Tensor<F>>,
         weights: Option<&[F]>,
         divisor: f64,
-    ) -> Result<(LossSum, Tensor<F>)> {
+    ) -> Result<(LossSum, Tensor<F>)>
+    where
+        T: GraphTarget,
+    {
         let Some((&samples, sizes)) = output.shape().split_first() else {
             return Err(
                 Error::shape("the outputs", "[batch, …]", output.shape()).help("Axis 0 is the batch.")
@@ -289,83 +372,6 @@ impl<T: ?Sized> GraphLoss<T> {
         }
         Ok((value, grad))
     }
-}
-
-/// The targets of a [`GraphLoss`]: a tensor, class ids, or none.
-pub trait GraphTarget: 'static {
-    /// The type for models of this element type.
-    type Of<F: Scalar>: ?Sized;
-
-    /// Checks targets for outputs whose targets have this shape.
-    #[doc(hidden)]
-    fn check<F: Scalar>(target: &Self::Of<F>, output: &[usize], shape: &[usize]) -> Result<()>;
-
-    /// Returns the targets as an input of the formula, if it has one.
-    #[doc(hidden)]
-    fn input<F: Scalar>(target: &Self::Of<F>, samples: usize) -> Result<Option<Tensor<F>>>;
-}
-
-impl GraphTarget for Tensor {
-    type Of<F: Scalar> = Tensor<F>;
-
-    fn check<F: Scalar>(target: &Tensor<F>, _: &[usize], shape: &[usize]) -> Result<()> {
-        if target.shape().get(1..) != Some(shape) {
-            let expected = [&[target.shape().first().copied().unwrap_or(0)], shape].concat();
-            return Err(Error::shape("the targets", format!("{expected:?}"), target.shape())
-                .help("They have the shape of the outputs, or that of `GraphLoss::target_shape`."));
-        }
-        match first_non_finite_row(target) {
-            None => Ok(()),
-            Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
-        }
-    }
-
-    fn input<F: Scalar>(target: &Tensor<F>, samples: usize) -> Result<Option<Tensor<F>>> {
-        check_count(target.shape()[0], samples)?;
-        Ok(Some(standard(target.clone())))
-    }
-}
-
-impl GraphTarget for [usize] {
-    type Of<F: Scalar> = [usize];
-
-    fn check<F: Scalar>(labels: &[usize], output: &[usize], _: &[usize]) -> Result<()> {
-        if let [columns] = *output {
-            check_classes(labels, columns.max(2))?;
-        }
-        match labels.iter().position(|&label| F::of(label as f64).as_f64() != label as f64) {
-            None => Ok(()),
-            Some(i) => {
-                Err(Error::sample("the label", i, format!("be a number that {} holds", F::NAME), labels[i])
-                    .help("Number the classes from 0."))
-            }
-        }
-    }
-
-    fn input<F: Scalar>(labels: &[usize], samples: usize) -> Result<Option<Tensor<F>>> {
-        check_count(labels.len(), samples)?;
-        Ok(Some(labels.iter().map(|&label| F::of(label as f64)).collect::<ndarray::Array1<F>>().into_dyn()))
-    }
-}
-
-impl GraphTarget for () {
-    type Of<F: Scalar> = ();
-
-    fn check<F: Scalar>((): &(), _: &[usize], _: &[usize]) -> Result<()> {
-        Ok(())
-    }
-
-    fn input<F: Scalar>((): &(), _: usize) -> Result<Option<Tensor<F>>> {
-        Ok(None)
-    }
-}
-
-fn check_count(targets: usize, samples: usize) -> Result<()> {
-    if targets == samples {
-        return Ok(());
-    }
-    Err(Error::data("the number of targets", format!("be {samples}, one for each prediction"), targets)
-        .help("Give one target for each sample."))
 }
 
 impl<F: Scalar, T: GraphTarget + ?Sized> Loss<F> for GraphLoss<T> {
@@ -428,7 +434,7 @@ impl<T: ?Sized> Clone for GraphLoss<T> {
         Self {
             of_logits: self.of_logits,
             target_shape: self.target_shape.clone(),
-            ..Self::of(&self.name, self.outputs, self.formula.clone())
+            ..Self::of(&self.name, self.outputs, self.source.clone())
         }
     }
 }

@@ -346,6 +346,39 @@ fn a_sample_of_weight_0_is_left_out() {
     );
 }
 
+#[test]
+fn a_formula_is_saved_and_loaded() {
+    let (z, labels) = (numbers::<f64>(&[3, 4], 1), [3, 0, 1]);
+    let graph = entropy().graph(&[2]).unwrap();
+    let graph = Graph::<f32>::from_bytes(&graph.to_bytes().unwrap(), &Registry::builtin()).unwrap();
+    // For outputs of another shape than those it was saved for.
+    let loaded =
+        GraphLoss::<[usize]>::from_graph("entropy", Outputs::Distributions, graph.clone()).of_logits();
+    let (found, expected) = (
+        loaded.value_and_grad_logits(z.clone(), &labels, None, 3.0).unwrap(),
+        entropy().value_and_grad_logits(z.clone(), &labels, None, 3.0).unwrap(),
+    );
+    assert!(found == expected);
+    let error = GraphLoss::<Tensor>::from_graph("numbers", Outputs::Numbers, graph).check_output_f32(&[2]);
+    let expected = "numbers: a graph as a loss must have the inputs [\"outputs\", \"targets\"] and one output, got \
+                    [\"outputs\", \"labels\"] and 1 outputs.";
+    assert!(error.starts_with(expected), "{error}");
+    let graph = squared().graph(&[3]).unwrap();
+    let loaded: GraphLoss = GraphLoss::from_graph("squared", Outputs::Numbers, graph);
+    check_loss(&loaded, z.clone(), &z.mapv(|z| z * 0.5)).unwrap();
+    assert!(squared().graph(&[]).is_err());
+}
+
+trait CheckOutput {
+    fn check_output_f32(&self, output: &[usize]) -> String;
+}
+
+impl<L: Loss> CheckOutput for L {
+    fn check_output_f32(&self, output: &[usize]) -> String {
+        self.check_output(output).unwrap_err().to_string()
+    }
+}
+
 /// One loss for outputs of many shapes, and from several threads.
 #[test]
 fn a_loss_serves_many_shapes() {

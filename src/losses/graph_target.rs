@@ -1,0 +1,96 @@
+//! [`GraphTarget`]: the targets of a loss that is given by its formula.
+
+use super::class_probabilities::check_classes;
+use crate::error::{Error, Result};
+use crate::kernels::Scalar;
+use crate::target::{CLEAN, first_non_finite_row};
+use crate::tensor::{Tensor, standard};
+
+/// The names of the inputs of the graph of a loss: the model's outputs, and the targets.
+pub(super) const OUTPUTS: &str = "outputs";
+pub(super) const TARGETS: &str = "targets";
+pub(super) const LABELS: &str = "labels";
+
+/// The targets of a [`GraphLoss`](super::GraphLoss): a tensor, class ids, or none.
+pub trait GraphTarget: 'static {
+    /// The type for models of this element type.
+    type Of<F: Scalar>: ?Sized;
+
+    /// The name of the input of the targets in the graph of a loss.
+    #[doc(hidden)]
+    const INPUT: Option<&'static str>;
+
+    /// Checks targets for outputs whose targets have this shape.
+    #[doc(hidden)]
+    fn check<F: Scalar>(target: &Self::Of<F>, output: &[usize], shape: &[usize]) -> Result<()>;
+
+    /// Returns the targets as an input of the formula, if it has one.
+    #[doc(hidden)]
+    fn input<F: Scalar>(target: &Self::Of<F>, samples: usize) -> Result<Option<Tensor<F>>>;
+}
+
+impl GraphTarget for Tensor {
+    type Of<F: Scalar> = Tensor<F>;
+    const INPUT: Option<&'static str> = Some(TARGETS);
+
+    fn check<F: Scalar>(target: &Tensor<F>, _: &[usize], shape: &[usize]) -> Result<()> {
+        if target.shape().get(1..) != Some(shape) {
+            let expected = [&[target.shape().first().copied().unwrap_or(0)], shape].concat();
+            return Err(Error::shape("the targets", format!("{expected:?}"), target.shape())
+                .help("They have the shape of the outputs, or that of `GraphLoss::target_shape`."));
+        }
+        match first_non_finite_row(target) {
+            None => Ok(()),
+            Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+        }
+    }
+
+    fn input<F: Scalar>(target: &Tensor<F>, samples: usize) -> Result<Option<Tensor<F>>> {
+        check_count(target.shape()[0], samples)?;
+        Ok(Some(standard(target.clone())))
+    }
+}
+
+impl GraphTarget for [usize] {
+    type Of<F: Scalar> = [usize];
+    const INPUT: Option<&'static str> = Some(LABELS);
+
+    fn check<F: Scalar>(labels: &[usize], output: &[usize], _: &[usize]) -> Result<()> {
+        if let [columns] = *output {
+            check_classes(labels, columns.max(2))?;
+        }
+        match labels.iter().position(|&label| F::of(label as f64).as_f64() != label as f64) {
+            None => Ok(()),
+            Some(i) => {
+                Err(Error::sample("the label", i, format!("be a number that {} holds", F::NAME), labels[i])
+                    .help("Number the classes from 0."))
+            }
+        }
+    }
+
+    fn input<F: Scalar>(labels: &[usize], samples: usize) -> Result<Option<Tensor<F>>> {
+        check_count(labels.len(), samples)?;
+        Ok(Some(labels.iter().map(|&label| F::of(label as f64)).collect::<ndarray::Array1<F>>().into_dyn()))
+    }
+}
+
+impl GraphTarget for () {
+    type Of<F: Scalar> = ();
+    const INPUT: Option<&'static str> = None;
+
+    fn check<F: Scalar>((): &(), _: &[usize], _: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
+    fn input<F: Scalar>((): &(), _: usize) -> Result<Option<Tensor<F>>> {
+        Ok(None)
+    }
+}
+
+fn check_count(targets: usize, samples: usize) -> Result<()> {
+    if targets == samples {
+        return Ok(());
+    }
+    Err(Error::data("the number of targets", format!("be {samples}, one for each prediction"), targets)
+        .help("Give one target for each sample."))
+}
