@@ -266,8 +266,7 @@ impl<T: ?Sized> GraphLoss<T> {
         match &self.source {
             Source::Formula(formula) => {
                 let g = Graph::builder();
-                let losses = formula(&g, g.input(OUTPUTS, output), self.shape_of_target(output));
-                g.output("losses", losses);
+                g.end("losses", formula(&g, g.input(OUTPUTS, output), self.shape_of_target(output)));
                 g.build()
             }
             Source::Graph(graph) => {

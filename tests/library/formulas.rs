@@ -252,3 +252,25 @@ fn triplets_by_hand() {
     let expected = [-2.0, 1.0, 2.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
     assert!(grad.iter().zip(expected).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-14), "{grad}");
 }
+
+/// Mistakes in the formula of a layer: each is an error that names the layer, or the line.
+#[test]
+fn mistakes_in_a_layers_formula_are_errors_when_the_model_is_built() {
+    let error = |forward: for<'g> fn(&'g GraphBuilder, Value<'g>) -> Value<'g>| {
+        let model = Sequential::builder([3]).layer(Graph::layer("own", forward)).build();
+        model.unwrap_err().to_string()
+    };
+    let foreign = error(|_, x| {
+        let other: &'static GraphBuilder = Box::leak(Box::new(Graph::builder()));
+        other.input("x", x.shape())
+    });
+    let expected = "layer 0 (graph), own: a value must be one of this graph, got one of another graph.";
+    assert!(foreign.starts_with(expected), "{foreign}");
+    let unread = error(|g, _| g.param("w", [3], Initializer::Zeros));
+    assert!(unread.contains("own"), "{unread}");
+    let twice =
+        error(|g, x| x * g.param("w", [3], Initializer::Zeros) + g.param("w", [3], Initializer::Zeros));
+    assert!(twice.contains("own") && twice.contains("\"w\""), "{twice}");
+    let batch = error(|_, x| x.sum(0));
+    assert!(batch.contains("sum, tests/library/formulas.rs:"), "{batch}");
+}

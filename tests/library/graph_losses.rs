@@ -302,6 +302,12 @@ fn a_value_of_another_graph_is_refused() {
     let error = refused(foreign, numbers(&[6, 3], 2));
     assert!(error.starts_with("fit, foreign, add, tests/library/graph_losses.rs:"), "{error}");
     assert!(error.contains("a value must be one of this graph, got one of another graph."), "{error}");
+    let foreign = GraphLoss::output("foreign", Outputs::Numbers, |_, _| {
+        let other: &'static GraphBuilder = Box::leak(Box::new(Graph::builder()));
+        other.input("x", [])
+    });
+    let error = refused(foreign, numbers(&[6, 3], 2));
+    assert!(error.starts_with("fit, foreign: a value must be one of this graph, got"), "{error}");
 }
 
 #[test]

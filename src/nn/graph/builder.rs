@@ -229,6 +229,18 @@ impl<F: Scalar> GraphBuilder<F> {
         }
     }
 
+    /// Adds the output of a formula, whose line is not known: an error has no place.
+    pub(crate) fn end(&self, name: &str, value: Value<'_, F>) {
+        let value = self.of(value);
+        let inner = &mut *self.inner.borrow_mut();
+        match value {
+            Ok(value) => inner.ends.extend(value.map(|value| (name.to_owned(), value))),
+            Err(error) => {
+                inner.error.get_or_insert(error);
+            }
+        }
+    }
+
     /// Builds the graph, and plans how it runs.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ where
         check_name("a layer", &label)?;
         let g = GraphBuilder::of_layer(random.clone(), label.clone());
         let x = g.input("input", input);
-        g.output("output", forward(&g, x));
+        g.end("output", forward(&g, x));
         g.build().map_err(|error| error.at(label))
     }
 }
