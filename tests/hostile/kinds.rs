@@ -69,7 +69,7 @@ fn graph<F: Scalar>() -> Graph<F> {
     let x = g.input("x", [5, 4]);
     let [q, k] = x.layer(Dense::units(6)).split(-1);
     let scores = q.matmul(k.t()) * 0.5 + g.constant(ndarray::Array1::from_elem(5, F::one()));
-    let y = scores.softmax().matmul(x).concat(&[x.layer(ReLU).permute([0, 1, 2])], -1).slice(1, ..-1);
+    let y = scores.softmax(-1).matmul(x).concat(&[x.layer(ReLU).permute([0, 1, 2])], -1).slice(1, ..-1);
     let w = g.param("w", [8], Initializer::Constant(0.5));
     let y = y.greater(y * 0.0).where_cond((y * w).tanh(), y.clip(-1.0, 1.0)) - y.mean_keepdim(-1);
     g.output("y", y.reshape([8, -1]).sum(-1).maximum(y.max(1).square()));

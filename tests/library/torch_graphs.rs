@@ -391,7 +391,7 @@ fn length(x: V<'_>) -> V<'_> {
 /// Two outputs that share a layer.
 fn heads<'g>(x: V<'g>, w: V<'g>, a: V<'g>, b: V<'g>) -> [V<'g>; 2] {
     let h = x.matmul(w).tanh();
-    [h.matmul(a).softmax(), h.matmul(b).sigmoid()]
+    [h.matmul(a).softmax(-1), h.matmul(b).sigmoid()]
 }
 
 sections! {
@@ -479,7 +479,7 @@ sections! {
         permute_all_of_parameter(x, w) => x * w.permute([-1, -2]);
         reshape(x) => x.reshape([3, 4]).square();
         reshape_open(x) => x.reshape([-1, 2]).square();
-        reshape_flat(x) => x.reshape([-1]).softmax();
+        reshape_flat(x) => x.reshape([-1]).softmax(-1);
         reshape_to_no_axes(x) => x.reshape([0usize; 0]).square();
         reshape_parameter(x, w) => x * w.reshape([3, -1]);
         slice(x) => x.slice(1, 1..3).square();
@@ -571,17 +571,24 @@ sections! {
     }
 
     softmaxes {
-        two_axes(x) => x.softmax();
-        three_axes(x) => x.softmax();
-        four_axes(x) => x.softmax();
-        inside(x) => x.tanh().softmax().square();
-        of_parameter(x, w) => x * w.softmax();
-        of_vector(x, w) => x * w.softmax();
-        log(x) => x.softmax().ln();
+        two_axes(x) => x.softmax(-1);
+        three_axes(x) => x.softmax(-1);
+        four_axes(x) => x.softmax(-1);
+        inside(x) => x.tanh().softmax(-1).square();
+        of_parameter(x, w) => x * w.softmax(-1);
+        of_vector(x, w) => x * w.softmax(-1);
+        log(x) => x.softmax(-1).ln();
         stable_log(x) => {
             let below = x - x.max_keepdim(-1);
             below - below.exp().sum_keepdim(-1).ln()
         };
+        over_steps(x) => x.softmax(1);
+        over_channels(x) => x.softmax(1).square();
+        over_the_middle(x) => x.softmax(-2);
+        over_the_first_of_parameter(x, w) => x * w.softmax(0);
+        log_softmax(x) => x.log_softmax(-1);
+        log_softmax_over_steps(x) => x.log_softmax(1);
+        log_softmax_of_parameter(x, w) => x * w.log_softmax(0);
     }
 
     networks {
@@ -608,14 +615,14 @@ sections! {
         low_rank(x, w, a, b) => x.matmul(w + (0.5 * a).matmul(b));
         attention(x, w, b, v, c) => {
             let [q, k, values] = (x.matmul(w.t()) + b).split(-1).map(split_heads);
-            let found = (q.matmul(k.t()) / (q.size(-1) as f64).sqrt()).softmax().matmul(values);
+            let found = (q.matmul(k.t()) / (q.size(-1) as f64).sqrt()).softmax(-1).matmul(values);
             found.permute([0, 2, 1, 3]).reshape([3, 4]).matmul(v.t()) + c
         };
         causal_attention(q, k, v) in g => {
             let hidden = ndarray::Array2::from_shape_fn((3, 3), |(row, column)| f64::from(u8::from(column > row)));
             let scores = q.matmul(k.t()) / 2f64.sqrt();
             let scores = g.constant(hidden).where_cond(0.0 * scores + f64::NEG_INFINITY, scores);
-            scores.softmax().matmul(v)
+            scores.softmax(-1).matmul(v)
         };
         squeeze_and_excitation(x, w1, b1, w2, b2) => {
             let pooled = x.mean(-1).mean(-1);
@@ -642,7 +649,7 @@ sections! {
         };
         branches(x, w) => {
             let h = x.matmul(w).tanh();
-            h.softmax() * h.exp() + h.sum_keepdim(-1) - h
+            h.softmax(-1) * h.exp() + h.sum_keepdim(-1) - h
         };
         two_outputs(x, w, a, b) => heads(x, w, a, b);
         only_the_second_output(x, w, a, b) => heads(x, w, a, b);

@@ -409,6 +409,17 @@ def softmaxes():
         "of_vector": case(lambda x, w: x * soft(w), {"x": inp(draw(2, 3)), "w": par(draw(3))}),
         "log": one(lambda x: F.log_softmax(x, -1), 2, 4),
         "stable_log": one(lambda x: F.log_softmax(x, -1), 2, 4),
+        "over_steps": one(lambda x: x.softmax(1), 2, 3, 2),
+        "over_channels": one(lambda x: torch.square(x.softmax(1)), 2, 3, 2, 2),
+        "over_the_middle": one(lambda x: x.softmax(-2), 2, 2, 3, 2),
+        "over_the_first_of_parameter": case(
+            lambda x, w: x * w.softmax(0), {"x": inp(draw(2, 2, 3)), "w": par(draw(2, 3))}
+        ),
+        "log_softmax": one(lambda x: F.log_softmax(x, -1), 2, 2, 3),
+        "log_softmax_over_steps": one(lambda x: F.log_softmax(x, 1), 2, 3, 2),
+        "log_softmax_of_parameter": case(
+            lambda x, w: x * F.log_softmax(w, 0), {"x": inp(draw(2, 2, 3)), "w": par(draw(2, 3))}
+        ),
     }
 
 

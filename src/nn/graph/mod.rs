@@ -5,7 +5,9 @@
 //!
 //! ```text
 //! builder.rs              records nodes; errors with the user's line
-//! layers.rs, value.rs     the calls that add layers and operations; positions.rs has the types of their arguments
+//! layers.rs               the calls that add layers
+//! value.rs                the calls that add elementwise functions; value_axes.rs those along an axis; value_moves.rs those
+//!                         that move numbers; positions.rs has the types of their arguments
 //! lengths.rs              the calls about lengths of sequences
 //! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
 //! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
@@ -47,6 +49,8 @@ mod spec;
 mod summary;
 mod train;
 mod value;
+mod value_axes;
+mod value_moves;
 
 pub use builder::{GraphBuilder, Value};
 pub(crate) use dag::Dag;

@@ -28,19 +28,25 @@ pub(super) type Decode<T> = fn(&[u8]) -> Result<Arc<T>>;
 
 /// Decodes an operation of this crate.
 pub(super) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str) -> Option<Decode<T>> {
-    let decoders: [(&str, Decode<T>); 12] = [
-        (<MatMul as Op<F>>::KIND.name(), decode::<F, T, MatMul>),
-        (<Permute as Op<F>>::KIND.name(), decode::<F, T, Permute>),
-        (<Transpose as Op<F>>::KIND.name(), decode::<F, T, Transpose>),
-        (<Reshape as Op<F>>::KIND.name(), decode::<F, T, Reshape>),
-        (<Slice as Op<F>>::KIND.name(), decode::<F, T, Slice>),
-        (<Concat as Op<F>>::KIND.name(), decode::<F, T, Concat>),
-        (<Gather as Op<F>>::KIND.name(), decode::<F, T, Gather>),
-        (<Reduce<SUM> as Op<F>>::KIND.name(), decode::<F, T, Reduce<SUM>>),
-        (<Reduce<MEAN> as Op<F>>::KIND.name(), decode::<F, T, Reduce<MEAN>>),
-        (<Reduce<MAX> as Op<F>>::KIND.name(), decode::<F, T, Reduce<MAX>>),
-        (<Softmax as Op<F>>::KIND.name(), decode::<F, T, Softmax>),
-        (<StepMask as Op<F>>::KIND.name(), decode::<F, T, StepMask>),
+    macro_rules! decoders {
+        ($($op:ty),* $(,)?) => {
+            [$((<$op as Op<F>>::KIND.name(), decode::<F, T, $op> as Decode<T>)),*]
+        };
+    }
+    let decoders = decoders![
+        MatMul,
+        Permute,
+        Transpose,
+        Reshape,
+        Slice,
+        Concat,
+        Gather,
+        Reduce<SUM>,
+        Reduce<MEAN>,
+        Reduce<MAX>,
+        Softmax<false>,
+        Softmax<true>,
+        StepMask,
     ];
     decoders.iter().find(|(known, _)| *known == kind).map(|(_, decode)| *decode)
 }

@@ -33,7 +33,13 @@ fn operations_of_one_value() {
         check_both(&Slice { axis: -1, part }, &[3, 4]);
         check_both(&Slice { axis: -2, part }, &[4, 3]);
     }
-    check_both(&Softmax, &[3, 4]);
+    for axis in [-1, -2] {
+        check_both(&Softmax::<false> { axis }, &[3, 4]);
+        check_both(&Softmax::<true> { axis }, &[3, 4]);
+        check_both(&Softmax::<false> { axis }, &[2, 3, 2]);
+    }
+    check(&Softmax::<true> { axis: 1 }, &[Shape::batched([3, 2, 2])]);
+    check(&Softmax::<false> { axis: 0 }, &[Shape::shared([40, 2])]);
     for keepdim in [false, true] {
         for axis in [-1, -2] {
             check_both(&Reduce::<SUM> { axis, keepdim }, &[3, 4]);

@@ -1,0 +1,100 @@
+//! The operations that move numbers of values of a graph that is being built.
+
+use super::builder::Value;
+use super::ops::{Concat, Gather, Part, Permute, Reshape, Slice, Transpose};
+use super::positions::{Positions, Size};
+use crate::kernels::Scalar;
+
+/// Other orders and shapes, parts and rows.
+///
+/// ```
+/// use plywood::nn::Graph;
+/// use plywood::prelude::*;
+///
+/// let g = Graph::builder();
+/// let x = g.input("x", [6, 4]); // [batch, 6, 4]
+/// assert_eq!(x.reshape([2, -1]).shape(), [2, 12]);
+/// assert_eq!(x.permute([0, 2, 1]).shape(), [4, 6]); // the batch axis stays first
+/// assert_eq!(x.slice(1, ..-1).shape(), [5, 4]);
+/// assert_eq!(x.index_axis(1, -1).shape(), [4]);
+/// let [a, b] = x.split(-1);
+/// assert_eq!((a.shape(), b.shape()), (vec![6, 2], vec![6, 2]));
+/// ```
+impl<'g, F: Scalar> Value<'g, F> {
+    /// Exchanges the last two axes, neither of which is the batch axis.
+    #[track_caller]
+    pub fn t(self) -> Self {
+        self.builder.op_at("t", Transpose, &[self])
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `axes[i]` of this value. The batch axis stays first.
+    #[track_caller]
+    pub fn permute<const N: usize>(self, axes: [isize; N]) -> Self {
+        self.builder.op(Permute { axes: axes.map(|axis| axis as i64).to_vec() }, &[self])
+    }
+
+    /// The same numbers in another shape: the sizes of one sample, without the batch axis. One size may be -1: it is what
+    /// the others leave. All sizes are of one type: `x.reshape([-1, n as i64])`.
+    #[track_caller]
+    pub fn reshape<S: Size, const N: usize>(self, sizes: [S; N]) -> Self {
+        self.builder.op(Reshape { sizes: sizes.map(S::size).to_vec() }, &[self])
+    }
+
+    /// A range of positions along an axis: `0..4`, `2..`, `..-1`. Negative positions count from the end.
+    ///
+    /// Positions are numbers of any type of [`Size`]: `0..x.size(1) / 2`. They stay as they are for other shapes
+    /// ([`Graph::with_input_shapes`](super::Graph::with_input_shapes)).
+    #[track_caller]
+    pub fn slice(self, axis: isize, positions: impl Positions) -> Self {
+        let (from, to) = positions.bounds();
+        self.part("slice", axis, Part::Range(from, to))
+    }
+
+    /// One position along an axis, which goes: `torch.select`. -1 is the last position.
+    #[track_caller]
+    pub fn index_axis(self, axis: isize, position: impl Size) -> Self {
+        self.part("index_axis", axis, Part::Index(position.size()))
+    }
+
+    /// `N` parts of equal length along an axis: `torch.chunk`.
+    #[track_caller]
+    pub fn split<const N: usize>(self, axis: isize) -> [Self; N] {
+        let mut parts = [self; N];
+        for (i, part) in parts.iter_mut().enumerate() {
+            *part = self.part("split", axis, Part::Equal(i, N));
+        }
+        parts
+    }
+
+    #[track_caller]
+    fn part(self, place: &str, axis: isize, part: Part) -> Self {
+        self.builder.op_at(place, Slice { axis: axis as i64, part }, &[self])
+    }
+
+    /// This value and then the others along an axis, along which alone their sizes may differ: `torch.cat`.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let (a, b) = (g.input("a", [3]), g.input("b", [5]));
+    /// g.output("both", a.concat(&[b], -1));
+    /// assert_eq!(g.build()?.outputs()[0].shape(), [8]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn concat(self, others: &[Self], axis: isize) -> Self {
+        let values: Vec<Self> = std::iter::once(self).chain(others.iter().copied()).collect();
+        self.builder.op(Concat { axis: axis as i64 }, &values)
+    }
+
+    /// The rows of this table, a parameter `[rows, columns]`, for ids `[…]`: `[…, columns]`. It is `tf.gather` and ONNX's
+    /// `Gather` along axis 0.
+    ///
+    /// The ids are integers from 0 to below `rows`; others are an error when the model runs. Only the rows that were read
+    /// have a gradient, as in an [`Embedding`](crate::nn::Embedding).
+    #[track_caller]
+    pub fn gather(self, ids: Self) -> Self {
+        self.builder.op(Gather, &[self, ids])
+    }
+}
