@@ -422,6 +422,18 @@ sections! {
         number_divide(x) => 2.5 / x;
         numbers(x) => 1.0 - 2.0 / ((3.0 * x - 4.0) / 5.0 + 6.0);
         scalar_input(x) => x.exp() * x;
+        erf(x) => x.erf();
+        sin(x) => x.sin();
+        cos(x) => x.cos();
+        recip(x) => x.recip();
+        floor(x) => x.floor() * x;
+        ceil(x) => x.ceil() * x;
+        round(x) => x.round() * x;
+        round_ties(x) => x.round() * x;
+        sign(x) => x.sign() * x;
+        steps_alone(x) => x.floor() + x.ceil() + x.round() + x.sign();
+        logical_not(x) => x.logical_not() + x;
+        exact_gelu(x) => 0.5 * x * (1.0 + (x / 2f64.sqrt()).erf());
     }
 
     choices {
@@ -434,6 +446,11 @@ sections! {
         leaky_relu(x) => x.greater(0.0 * x).where_cond(x, 0.1 * x);
         elu(x) => x.greater(0.0 * x).where_cond(x, x.exp() - 1.0);
         hinge(x, y) => (1.0 - x * y).relu();
+        greater_equal(x, w) => x.greater_equal(w) * x;
+        less(x, w) => x.less(w) * x;
+        less_equal(x, w) => x.less_equal(w) * x;
+        equal(x, w) => x.equal(w) * x;
+        not_equal(x, w) => x.not_equal(w) * x;
     }
 
     products {

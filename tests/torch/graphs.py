@@ -157,6 +157,18 @@ def unary():
         "number_divide": one(lambda x: 2.5 / x, d()),
         "numbers": one(lambda x: 1 - 2 / ((3 * x - 4) / 5 + 6), d()),
         "scalar_input": one(lambda x: x.exp() * x, distinct(3)),
+        "erf": one(torch.erf, d() * 3),
+        "sin": one(torch.sin, d() * 4),
+        "cos": one(torch.cos, d() * 4),
+        "recip": one(torch.reciprocal, p()),
+        "floor": one(lambda x: x.floor() * x, d() * 5),
+        "ceil": one(lambda x: x.ceil() * x, d() * 5),
+        "round": one(lambda x: x.round() * x, d() * 5),
+        "round_ties": one(lambda x: x.round() * x, torch.tensor([[-1.5, -0.5, 0.5], [1.5, 2.5, 3.5]])),
+        "sign": one(lambda x: apart(x).sign() * x, d()),
+        "steps_alone": one(lambda x: x.floor() + x.ceil() + x.round() + x.sign() + 0 * x, d() * 5),
+        "logical_not": one(lambda x: x.logical_not().double() + x, torch.tensor([[0.0, 1.5, -0.0], [-2.5, 0.0, 0.5]])),
+        "exact_gelu": one(F.gelu, d() * 3),
     }
 
 
@@ -240,6 +252,17 @@ def choices():
         "leaky_relu": case(lambda x: F.leaky_relu(apart(x), 0.1), {"x": inp(distinct(2, 3))}),
         "elu": case(lambda x: F.elu(apart(x)), {"x": inp(distinct(2, 3))}),
         "hinge": case(lambda x, y: apart(1 - x * y).clamp(min=0), {"x": x(), "y": x()}),
+        # Some of them are equal.
+        **{
+            name: case(lambda x, w: f(x, w).double() * x, {"x": inp(condition(2, 3, 2)), "w": par(condition(3, 1))})
+            for name, f in {
+                "greater_equal": torch.ge,
+                "less": torch.lt,
+                "less_equal": torch.le,
+                "equal": torch.eq,
+                "not_equal": torch.ne,
+            }.items()
+        },
     }
 
 

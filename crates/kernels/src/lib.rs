@@ -39,9 +39,9 @@
 //! level, and have bits that depend on it: products of `f32` matrices, which agree on all levels with fused
 //! multiply-add (`gemm/mod.rs`), and Adam's pass in `f32`. The module `level` determines the level in use.
 //!
-//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. `ln`, and in
-//! `f64` also `exp` and `tanh`, are the standard library's; their results may differ between platforms, but not between
-//! runs.
+//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. `ln`, `sin` and
+//! `cos`, and in `f64` also `exp` and `tanh`, are the standard library's; their results may differ between platforms, but
+//! not between runs.
 
 mod activation;
 mod augment;

@@ -14,8 +14,10 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 /// let g = Graph::builder();
 /// let x = g.input("x", [3]);
 /// g.output("silu", x * x.sigmoid());
-/// g.output("gelu", 0.5 * x * (1.0 + (0.797_884_56 * (x + 0.044_715 * x.powf(3.0))).tanh()));
-/// assert_eq!(g.build()?.outputs().len(), 2);
+/// g.output("gelu", 0.5 * x * (1.0 + (x / 2f64.sqrt()).erf()));
+/// g.output("octave", (x.abs().ln() / 2f64.ln()).floor());
+/// g.output("angle", (x * 0.1).sin().concat(&[(x * 0.1).cos()], -1));
+/// assert_eq!(g.build()?.outputs().len(), 4);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 impl<'g, F: Scalar> Value<'g, F> {
@@ -85,6 +87,62 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.unary(Unary::ReLU)
     }
 
+    /// The error function, `2 / √π · ∫_0^x e^(-t²) dt`: `torch.erf`, ONNX's `Erf`. With it, GELU is
+    /// `0.5 * x * (1.0 + (x / 2f64.sqrt()).erf())`.
+    #[track_caller]
+    pub fn erf(self) -> Self {
+        self.unary(Unary::Erf)
+    }
+
+    /// The sine of `x`, in radians. It is NaN for infinite numbers.
+    #[track_caller]
+    pub fn sin(self) -> Self {
+        self.unary(Unary::Sin)
+    }
+
+    /// The cosine of `x`, in radians. It is NaN for infinite numbers.
+    #[track_caller]
+    pub fn cos(self) -> Self {
+        self.unary(Unary::Cos)
+    }
+
+    /// `1 / x`: `torch.reciprocal`, ONNX's `Reciprocal`. It is infinite at 0.
+    #[track_caller]
+    pub fn recip(self) -> Self {
+        self.unary(Unary::DivideInto(1.0))
+    }
+
+    /// The largest integer that is not above `x`, keeping NaN. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn floor(self) -> Self {
+        self.unary(Unary::Floor)
+    }
+
+    /// The smallest integer that is not below `x`, keeping NaN. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn ceil(self) -> Self {
+        self.unary(Unary::Ceil)
+    }
+
+    /// The nearest integer, keeping NaN: `torch.round`, `np.round`. Of two that are equally near it is the even one: 2.5
+    /// becomes 2, and 3.5 becomes 4. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn round(self) -> Self {
+        self.unary(Unary::Round)
+    }
+
+    /// -1, 0 or 1, by the sign of `x`, keeping NaN: `np.sign`. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn sign(self) -> Self {
+        self.unary(Unary::Sign)
+    }
+
+    /// 1 where `x` is 0, else 0, also for NaN: `torch.logical_not`. It has no gradient.
+    #[track_caller]
+    pub fn logical_not(self) -> Self {
+        self.unary(Unary::Not)
+    }
+
     /// `min(max(x, low), high)`, keeping NaN: `torch.clamp`. The derivative is 1 from `low` to `high`, both included.
     #[track_caller]
     pub fn clip(self, low: f64, high: f64) -> Self {
@@ -103,10 +161,40 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.binary(Binary::Minimum, other)
     }
 
-    /// 1 where it is greater than the other, else 0, also for NaN. It has no gradient.
+    /// 1 where it is greater than the other, else 0, also for NaN: `torch.gt`. It has no gradient.
     #[track_caller]
     pub fn greater(self, other: Self) -> Self {
         self.binary(Binary::Greater, other)
+    }
+
+    /// 1 where it is greater than the other or equal, else 0, also for NaN: `torch.ge`. It has no gradient.
+    #[track_caller]
+    pub fn greater_equal(self, other: Self) -> Self {
+        self.binary(Binary::GreaterEqual, other)
+    }
+
+    /// 1 where it is less than the other, else 0, also for NaN: `torch.lt`. It has no gradient.
+    #[track_caller]
+    pub fn less(self, other: Self) -> Self {
+        self.binary(Binary::Less, other)
+    }
+
+    /// 1 where it is less than the other or equal, else 0, also for NaN: `torch.le`. It has no gradient.
+    #[track_caller]
+    pub fn less_equal(self, other: Self) -> Self {
+        self.binary(Binary::LessEqual, other)
+    }
+
+    /// 1 where both are equal, else 0; NaN equals nothing: `torch.eq`. It has no gradient.
+    #[track_caller]
+    pub fn equal(self, other: Self) -> Self {
+        self.binary(Binary::Equal, other)
+    }
+
+    /// 1 where both differ, also where one is NaN, else 0: `torch.ne`. It has no gradient.
+    #[track_caller]
+    pub fn not_equal(self, other: Self) -> Self {
+        self.binary(Binary::NotEqual, other)
     }
 
     /// `a` where this value is not 0, else `b`: `torch.where`. What is not taken has no part in the result, even if it is

@@ -16,13 +16,16 @@
 
 use num_traits::Float;
 
-/// A floating-point type with both functions.
+/// A floating-point type with both functions, and with the rounding that `Float` lacks.
 pub(crate) trait Exponential: Float {
     /// `e^x`: infinite from 88.73 on in `f32`; NaN for NaN.
     fn exponential(self) -> Self;
 
     /// `(e^x - e^-x) / (e^x + e^-x)`; NaN for NaN.
     fn hyperbolic_tangent(self) -> Self;
+
+    /// The nearest integer; of two that are equally near, the even one.
+    fn nearest_integer(self) -> Self;
 }
 
 impl Exponential for f64 {
@@ -34,6 +37,11 @@ impl Exponential for f64 {
     #[inline(always)]
     fn hyperbolic_tangent(self) -> f64 {
         self.tanh()
+    }
+
+    #[inline(always)]
+    fn nearest_integer(self) -> f64 {
+        self.round_ties_even()
     }
 }
 
@@ -86,6 +94,11 @@ impl Exponential for f32 {
         let small = self * (1.0 + square * p);
         let large = (1.0 - 2.0 / ((size + size).exponential() + 1.0)).copysign(self);
         if size < 0.625 { small } else { large }
+    }
+
+    #[inline(always)]
+    fn nearest_integer(self) -> f32 {
+        self.round_ties_even()
     }
 }
 

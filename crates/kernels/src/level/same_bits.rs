@@ -1,7 +1,7 @@
 //! Tests that check which results have the same bits at which levels of vector instructions, as documented in `lib.rs`
 //! and docs/guide.md.
 
-use crate::elementwise::{BINARY, UNARY};
+use crate::elementwise::{BINARY, COMPARISONS, UNARY};
 use crate::level::{Level, usable, with};
 use crate::matmul::MatMul;
 use crate::optim::adam::{AdamLoop, AdamPass};
@@ -190,7 +190,7 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
         ("moments", |r| F::moments(&r.x, 7, &mut r.low, &mut r.high)),
         ("extremes", |r| F::extremes(&r.x, &mut r.low, &mut r.high)),
         ("mask", |r| F::mask(&r.ids, ROWS as u64 / 2, F::of(1.25), &mut r.out)),
-        ("map_strip", |r| for f in UNARY {
+        ("map_strip", |r| for f in UNARY.into_iter().chain([Unary::Not]) {
             let mut y = r.x.clone();
             F::map_strip(f, &r.x, &mut y);
             F::map_strip(f, &r.p, &mut r.q);
@@ -200,7 +200,7 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             F::map_strip_back(f, &r.x, &r.p, &r.y, &mut r.q, add);
             r.out.extend(&r.q);
         }),
-        ("zip_strip", |r| for f in BINARY { F::zip_strip(f, &r.x, &r.p, &mut r.y); r.out.extend(&r.y); }),
+        ("zip_strip", |r| for f in BINARY.into_iter().chain(COMPARISONS) { F::zip_strip(f, &r.x, &r.p, &mut r.y); r.out.extend(&r.y); }),
         ("zip_strip_back", |r| for (add, side) in [(true, Side::First), (false, Side::Second)] {
             for f in BINARY {
                 let of = Pair { a: &r.x, b: &r.p, y: &r.q };
@@ -353,7 +353,7 @@ fn no_loop_is_left_out() {
         include_str!("../optim/adaptive.rs"),
         include_str!("../norm/channels.rs"),
         include_str!("../convert.rs"),
-        include_str!("../elementwise.rs"),
+        include_str!("../elementwise/mod.rs"),
         include_str!("../embedding.rs"),
         include_str!("../augment.rs"),
         include_str!("../losses.rs"),
