@@ -7,7 +7,7 @@
 //! builder.rs              records nodes; errors with the user's line
 //! layers.rs               the calls that add layers
 //! value.rs                the calls that add elementwise functions; value_axes.rs those along an axis; value_moves.rs those
-//!                         that move numbers; positions.rs has the types of their arguments
+//!                         that move numbers; positions.rs and operand.rs have the types of their arguments
 //! lengths.rs              the calls about lengths of sequences
 //! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
 //! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
@@ -40,6 +40,7 @@ mod nodes;
 mod op;
 mod op_backward;
 mod op_table;
+mod operand;
 mod ops;
 mod plan;
 mod positions;
@@ -60,6 +61,7 @@ pub(crate) use op::{InferOp, TrainOp};
 pub use op::{Needs, Op, Steps};
 pub use op_backward::Backward;
 pub(in crate::nn) use op_table::Ops;
+pub use operand::Operand;
 pub use positions::{Positions, Size};
 pub use shape::{Shape, Shapes};
 pub use spec::GraphSpec;

@@ -2,6 +2,7 @@
 
 use super::builder::Value;
 use super::function::Function;
+use super::operand::Operand;
 use crate::kernels::{Binary, Scalar, Unary};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -27,8 +28,9 @@ impl<'g, F: Scalar> Value<'g, F> {
     }
 
     #[track_caller]
-    fn binary(self, f: Binary, other: Self) -> Self {
-        self.builder.function(Function::Binary(f), &[self, other])
+    fn binary(self, f: Binary, other: impl Operand<'g, F>) -> Self {
+        let f = Function::Binary(f);
+        self.builder.function(f, &[self, other.operand(self.builder, f.kind())])
     }
 
     /// `e^x`.
@@ -149,55 +151,55 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.unary(Unary::Clip(low, high))
     }
 
-    /// The larger of two values, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
+    /// The larger of two values, or of a value and a number, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
     #[track_caller]
-    pub fn maximum(self, other: Self) -> Self {
+    pub fn maximum(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Maximum, other)
     }
 
-    /// The smaller of two values, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
+    /// The smaller of two values, or of a value and a number, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
     #[track_caller]
-    pub fn minimum(self, other: Self) -> Self {
+    pub fn minimum(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Minimum, other)
     }
 
     /// 1 where it is greater than the other, else 0, also for NaN: `torch.gt`. It has no gradient.
     #[track_caller]
-    pub fn greater(self, other: Self) -> Self {
+    pub fn greater(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Greater, other)
     }
 
     /// 1 where it is greater than the other or equal, else 0, also for NaN: `torch.ge`. It has no gradient.
     #[track_caller]
-    pub fn greater_equal(self, other: Self) -> Self {
+    pub fn greater_equal(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::GreaterEqual, other)
     }
 
     /// 1 where it is less than the other, else 0, also for NaN: `torch.lt`. It has no gradient.
     #[track_caller]
-    pub fn less(self, other: Self) -> Self {
+    pub fn less(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Less, other)
     }
 
     /// 1 where it is less than the other or equal, else 0, also for NaN: `torch.le`. It has no gradient.
     #[track_caller]
-    pub fn less_equal(self, other: Self) -> Self {
+    pub fn less_equal(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::LessEqual, other)
     }
 
     /// 1 where both are equal, else 0; NaN equals nothing: `torch.eq`. It has no gradient.
     #[track_caller]
-    pub fn equal(self, other: Self) -> Self {
+    pub fn equal(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Equal, other)
     }
 
     /// 1 where both differ, also where one is NaN, else 0: `torch.ne`. It has no gradient.
     #[track_caller]
-    pub fn not_equal(self, other: Self) -> Self {
+    pub fn not_equal(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::NotEqual, other)
     }
 
-    /// `a` where this value is not 0, else `b`: `torch.where`. What is not taken has no part in the result, even if it is
+    /// `a` where this value is not 0, else `b`: `torch.where`. Both may be numbers. What is not taken has no part in the result, even if it is
     /// NaN, and gets no gradient; nor does the condition.
     ///
     /// ```
@@ -206,15 +208,16 @@ impl<'g, F: Scalar> Value<'g, F> {
     ///
     /// let g = Graph::builder();
     /// let x = g.input("x", [2]);
-    /// let zero = g.constant(plywood::ndarray::arr0(0.0));
-    /// g.output("leaky", x.greater(zero).where_cond(x, 0.1 * x));
+    /// g.output("leaky", x.greater(0).where_cond(x, 0.1 * x));
     /// let y = g.build()?.predict(&plywood::ndarray::arr2(&[[3.0, -3.0]]))?;
     /// assert_eq!(y, plywood::ndarray::arr2(&[[3.0, -0.3]]).into_dyn());
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[track_caller]
-    pub fn where_cond(self, a: Self, b: Self) -> Self {
-        self.builder.function(Function::Where, &[self, a, b])
+    pub fn where_cond(self, a: impl Operand<'g, F>, b: impl Operand<'g, F>) -> Self {
+        let (builder, kind) = (self.builder, Function::Where.kind());
+        let (a, b) = (a.operand(builder, kind), b.operand(builder, kind));
+        builder.function(Function::Where, &[self, a, b])
     }
 }
 
