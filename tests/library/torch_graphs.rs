@@ -451,6 +451,8 @@ sections! {
         less_equal(x, w) => x.less_equal(w) * x;
         equal(x, w) => x.equal(w) * x;
         not_equal(x, w) => x.not_equal(w) * x;
+        with_numbers(x) => x.maximum(-0.5).minimum(0.6) + x.greater(0.6) * x + x.less_equal(-0.5);
+        where_numbers(x) => x.greater(0).where_cond(2, x) + x.less(0).where_cond(x, -1.0);
     }
 
     products {
@@ -585,6 +587,20 @@ sections! {
         max_of_vector(x, w) => x * w.max(0);
         long(x) => x.exp().sum(-1) + x.mean(-1);
         all(x) => x.exp().sum(1).sum(1);
+        min_first(x) => x.min(1).square();
+        min_last_kept(x) => x.min_keepdim(-1) * x;
+        min_of_parameter(x, w) => x * w.min(0);
+        prod_first(x) => x.prod(1);
+        prod_last_kept(x) => x.prod_keepdim(-1) * x;
+        prod_of_parameter(x, w) => x * w.prod(0);
+        prod_of_zeros(x) => x.prod(-1);
+        argmax_first(x) => x.argmax(1) * x.sum(1);
+        argmax_last(x) => x.argmax(-1) * x.sum(-1);
+        argmax_of_parameter(x, w) => x * w.argmax(0) + w;
+        cumsum_first(x) => x.cumsum(1).square();
+        cumsum_last(x) => x.cumsum(-1).square();
+        cumsum_middle(x) => x.cumsum(-2).square();
+        cumsum_of_parameter(x, w) => x * w.cumsum(0);
     }
 
     softmaxes {

@@ -263,6 +263,12 @@ def choices():
                 "not_equal": torch.ne,
             }.items()
         },
+        "with_numbers": case(
+            lambda x: apart(x, 0.6, -0.5).clamp(-0.5, 0.6) + (x > 0.6).double() * x + (x <= -0.5).double(), {"x": inp(distinct(2, 3, 2))}
+        ),
+        "where_numbers": case(
+            lambda x: torch.where(apart(x) > 0, 2.0, x) + torch.where(x < 0, x, -1.0), {"x": inp(distinct(2, 3))}
+        ),
     }
 
 
@@ -416,6 +422,26 @@ def reductions():
         found[f"{name}_of_vector"] = case(lambda x, w: x * f(w, 0), {"x": inp(draw(2, 3)), "w": par(distinct(5))})
     found["long"] = case(lambda x: x.exp().sum(-1) + x.mean(-1), {"x": inp(draw(2, 19))})
     found["all"] = case(lambda x: x.exp().sum((1, 2)), {"x": inp(draw(2, 3, 2))})
+    x, w = (lambda *shape: inp(distinct(*shape))), (lambda *shape: par(distinct(*shape)))
+    zeros = lambda: inp(torch.tensor([[0.5, 0.0, 2.0], [0.0, -1.5, 0.0], [1.5, 2.0, -0.5]]))
+    smallest = lambda x, axis, keepdim=False: -largest(-x, axis, keepdim)
+    at = lambda x, axis: x.argmax(axis).double()
+    found |= {
+        "min_first": case(lambda x: torch.square(smallest(x, 1)), {"x": x(2, 3, 2)}),
+        "min_last_kept": case(lambda x: smallest(x, -1, True) * x, {"x": x(2, 3, 2)}),
+        "min_of_parameter": case(lambda x, w: x * smallest(w, 0), {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+        "prod_first": case(lambda x: x.prod(1), {"x": x(2, 3, 2)}),
+        "prod_last_kept": case(lambda x: x.prod(-1, keepdim=True) * x, {"x": x(2, 3, 2)}),
+        "prod_of_parameter": case(lambda x, w: x * w.prod(0), {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+        "prod_of_zeros": case(lambda x: x.prod(-1), {"x": zeros()}),
+        "argmax_first": case(lambda x: at(x, 1) * x.sum(1), {"x": x(2, 3, 2)}),
+        "argmax_last": case(lambda x: at(x, -1) * x.sum(-1), {"x": x(2, 3, 2)}),
+        "argmax_of_parameter": case(lambda x, w: x * at(w, 0) + w, {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+        "cumsum_first": case(lambda x: torch.square(x.cumsum(1)), {"x": x(2, 3, 2)}),
+        "cumsum_last": case(lambda x: torch.square(x.cumsum(-1)), {"x": x(2, 2, 4)}),
+        "cumsum_middle": case(lambda x: torch.square(x.cumsum(-2)), {"x": x(2, 2, 3, 2)}),
+        "cumsum_of_parameter": case(lambda x, w: x * w.cumsum(0), {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+    }
     return found
 
 

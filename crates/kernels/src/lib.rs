@@ -14,6 +14,8 @@
 //! | `scalar.rs` | the trait of the element types `f32` and `f64`, with all kernels as methods |
 //! | `gemm/`, `matmul.rs` | matrix products and transposes |
 //! | `activation/` | activation functions and their derivatives; branch-free `exp` and `tanh`; softmax, log-softmax, and cross-entropy |
+//! | `elementwise/` | functions of one, two and three numbers and their derivatives, for chains of them |
+//! | `along.rs` | passes along an axis: extremes, products, sums so far |
 //! | `norm/` | sums, scalings and normalization over the rows of a matrix, and over the channels of images |
 //! | `conv/` | im2col and col2im; pooling |
 //! | `embedding.rs` | looking up rows of a table by id, and their gradients |
@@ -44,6 +46,7 @@
 //! not between runs.
 
 mod activation;
+mod along;
 mod augment;
 mod conv;
 mod convert;
@@ -69,6 +72,8 @@ mod workspace;
 
 #[doc(hidden)]
 pub use activation::Activation;
+#[doc(hidden)]
+pub use along::Most;
 #[doc(hidden)]
 pub use augment::{Move, Warp};
 #[doc(hidden)]

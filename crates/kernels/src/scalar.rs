@@ -33,6 +33,7 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + crate::activation::Activations<Self>
+    + crate::along::Along<Self>
     + crate::optim::adam::AdamPass<Self>
     + crate::optim::adaptive::Adaptive<Self>
     + crate::norm::channels::Channels<Self>

@@ -1,7 +1,7 @@
 //! The operations along an axis of values of a graph that is being built.
 
 use super::builder::Value;
-use super::ops::{MAX, MEAN, MatMul, Reduce, SUM, Softmax};
+use super::ops::{ArgMax, CumSum, MAX, MEAN, MIN, MatMul, PRODUCT, Reduce, SUM, Softmax};
 use crate::kernels::Scalar;
 
 /// Products, and reductions along an axis.
@@ -75,6 +75,66 @@ impl<'g, F: Scalar> Value<'g, F> {
     #[track_caller]
     pub fn max_keepdim(self, axis: isize) -> Self {
         self.reduce::<MAX>(axis, true)
+    }
+
+    /// The smallest number along an axis, which goes; NaN if there is one. The first of equal ones gets the gradient,
+    /// which `torch.amin` distributes among them.
+    #[track_caller]
+    pub fn min(self, axis: isize) -> Self {
+        self.reduce::<MIN>(axis, false)
+    }
+
+    /// The smallest number along an axis, as [`min`](Value::min); the axis stays with a size of 1.
+    #[track_caller]
+    pub fn min_keepdim(self, axis: isize) -> Self {
+        self.reduce::<MIN>(axis, true)
+    }
+
+    /// The product along an axis, which goes: `torch.prod`, ONNX's `ReduceProd`. Without any real step it is 1.
+    #[track_caller]
+    pub fn prod(self, axis: isize) -> Self {
+        self.reduce::<PRODUCT>(axis, false)
+    }
+
+    /// The product along an axis, as [`prod`](Value::prod); the axis stays with a size of 1.
+    #[track_caller]
+    pub fn prod_keepdim(self, axis: isize) -> Self {
+        self.reduce::<PRODUCT>(axis, true)
+    }
+
+    /// The position of the largest number along an axis, which goes: `torch.argmax`, ONNX's `ArgMax`. It is a number, from 0
+    /// on: the first of equal ones, and that of the first NaN if there is one. It has no gradient.
+    ///
+    /// ```
+    /// use plywood::ndarray::{arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// g.output("class", g.input("scores", [3]).argmax(-1));
+    /// let y = g.build()?.predict(&arr2(&[[0.0, 2.0, 1.0], [5.0, 2.0, 5.0]]))?;
+    /// assert_eq!(y, arr1(&[1.0, 0.0]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn argmax(self, axis: isize) -> Self {
+        self.builder.op(ArgMax { axis: axis as i64 }, &[self])
+    }
+
+    /// The sums along an axis so far: `torch.cumsum`, ONNX's `CumSum`. The position `i` has the sum of the numbers from 0 to
+    /// `i`, and NaN from the first NaN on.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// g.output("y", g.input("x", [3]).cumsum(-1));
+    /// assert_eq!(g.build()?.predict(&arr2(&[[1.0, 2.0, 4.0]]))?, arr2(&[[1.0, 3.0, 7.0]]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cumsum(self, axis: isize) -> Self {
+        self.builder.op(CumSum { axis: axis as i64 }, &[self])
     }
 
     #[track_caller]

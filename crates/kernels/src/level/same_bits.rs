@@ -67,23 +67,7 @@ impl<F: Scalar> Room<F> {
 
     /// Returns all bits of the arrays.
     fn bits(&self) -> Vec<u64> {
-        let Self {
-            columns: _,
-            x,
-            y,
-            p,
-            q,
-            by_column,
-            by_row,
-            out,
-            ids,
-            bytes: _,
-            singles: _,
-            doubles,
-            low,
-            high,
-            ..
-        } = self;
+        let Self { x, y, p, q, by_column, by_row, out, ids, doubles, low, high, .. } = self;
         let numbers = [x, y, p, q, by_column, by_row, out].into_iter().flatten().map(|v| v.as_f64());
         let numbers = numbers.chain([doubles, low, high].into_iter().flatten().copied());
         numbers.map(f64::to_bits).chain(ids.iter().map(|&id| id.into())).collect()
@@ -213,6 +197,17 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             F::where_strip_back(&r.x, side, &r.p, &mut r.y, true);
         }),
         ("sum_in_lanes", |r| r.low.push(F::sum_in_lanes(&r.x).as_f64())),
+        ("most", |r| for most in [Most::Largest, Most::Smallest] {
+            F::most(most, &r.x, r.columns, &mut r.out[..r.columns]);
+            F::most(most, &r.y, 1, &mut r.by_row[..1]);
+        }),
+        ("most_back", |r| F::most_back(Most::Smallest, &r.x, r.columns, &r.by_column, &mut r.y)),
+        ("most_positions", |r| F::most_positions(Most::Largest, &r.x, r.columns, &mut r.by_column)),
+        ("products", |r| F::products(&r.p, r.columns, &mut r.by_column)),
+        ("products_back", |r| F::products_back(&r.x, r.columns, &r.by_column, &mut r.y)),
+        ("running_sums", |r| F::running_sums(&r.x, r.columns, &mut r.y)),
+        ("running_sums_back", |r| F::running_sums_back(&r.x, r.columns, &mut r.y)),
+        ("flipped", |r| F::flipped(&r.x, r.columns, &mut r.y)),
         ("read_ids", |r| {
             let x: Vec<F> = r.ids.iter().map(|&id| F::of(id.into())).collect();
             assert_eq!(F::read_ids(&x, ROWS, Some(2), &mut r.ids), None);
@@ -349,6 +344,7 @@ fn loops_have_the_same_bits_at_every_level() {
 fn no_loop_is_left_out() {
     let files = [
         include_str!("../activation/mod.rs"),
+        include_str!("../along.rs"),
         include_str!("../optim/adam.rs"),
         include_str!("../optim/adaptive.rs"),
         include_str!("../norm/channels.rs"),

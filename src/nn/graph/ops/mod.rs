@@ -1,7 +1,9 @@
 //! The operations that are not elementwise.
 
+mod argmax;
 mod axes;
 mod concat;
+mod cumsum;
 mod gather;
 mod matmul;
 mod reduce;
@@ -9,11 +11,13 @@ mod slice;
 mod softmax;
 mod step_mask;
 
+pub(super) use argmax::ArgMax;
 pub(super) use axes::{Permute, Reshape, Transpose};
 pub(super) use concat::Concat;
+pub(super) use cumsum::CumSum;
 pub(super) use gather::Gather;
 pub(super) use matmul::MatMul;
-pub(super) use reduce::{MAX, MEAN, Reduce, SUM};
+pub(super) use reduce::{MAX, MEAN, MIN, PRODUCT, Reduce, SUM};
 pub(super) use slice::{Part, Slice};
 pub(super) use softmax::Softmax;
 pub(super) use step_mask::{StepMask, no_steps};
@@ -44,6 +48,10 @@ pub(super) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str) -> Option<D
         Reduce<SUM>,
         Reduce<MEAN>,
         Reduce<MAX>,
+        Reduce<MIN>,
+        Reduce<PRODUCT>,
+        ArgMax,
+        CumSum,
         Softmax<false>,
         Softmax<true>,
         StepMask,

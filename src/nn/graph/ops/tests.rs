@@ -1,8 +1,8 @@
 //! All operations by the checks that custom ones have, in both element types.
 
 use super::{
-    Concat, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, StepMask,
-    Transpose,
+    ArgMax, Concat, CumSum, Gather, MAX, MEAN, MIN, MatMul, PRODUCT, Part, Permute, Reduce, Reshape, SUM,
+    Slice, Softmax, StepMask, Transpose,
 };
 use crate::kernels::Scalar;
 use crate::nn::graph::op::Op;
@@ -45,8 +45,20 @@ fn operations_of_one_value() {
             check_both(&Reduce::<SUM> { axis, keepdim }, &[3, 4]);
             check_both(&Reduce::<MEAN> { axis, keepdim }, &[3, 4]);
             check_both(&Reduce::<MAX> { axis, keepdim }, &[3, 4]);
+            check_both(&Reduce::<MIN> { axis, keepdim }, &[3, 4]);
+            check_both(&Reduce::<PRODUCT> { axis, keepdim }, &[3, 4]);
         }
     }
+    for axis in [-1, -2] {
+        check_both(&CumSum { axis }, &[3, 4]);
+        for shape in [Shape::batched([3, 4]), Shape::shared([3, 4])] {
+            let of = std::slice::from_ref(&shape);
+            OpCheck::<f64>::new(of).without_gradient(0).run(ArgMax { axis }).unwrap();
+            OpCheck::<f32>::new(of).without_gradient(0).run(ArgMax { axis }).unwrap();
+        }
+    }
+    check(&CumSum { axis: 1 }, &[Shape::batched([7])]);
+    check(&Reduce::<PRODUCT> { axis: 0, keepdim: false }, &[Shape::shared([5])]);
 }
 
 #[test]
@@ -71,7 +83,9 @@ fn with_integers<F: Scalar>() {
     of([steps.clone(), lengths.clone()]).without_gradient(0).run(StepMask).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<SUM> { axis: 1, keepdim: false }).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<MEAN> { axis: 1, keepdim: true }).unwrap();
-    of([steps, lengths]).run(Reduce::<MAX> { axis: 1, keepdim: false }).unwrap();
+    of([steps.clone(), lengths.clone()]).run(Reduce::<MAX> { axis: 1, keepdim: false }).unwrap();
+    of([steps.clone(), lengths.clone()]).run(Reduce::<MIN> { axis: 1, keepdim: false }).unwrap();
+    of([steps, lengths]).run(Reduce::<PRODUCT> { axis: 1, keepdim: true }).unwrap();
 }
 
 #[test]
