@@ -127,7 +127,7 @@ pub use elementwise::Elementwise;
 pub use embedding::{
     BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
-pub use graph::{Graph, GraphBuilder, GraphSpec, Operand, Positions, Size, Value};
+pub use graph::{Graph, GraphBuilder, GraphSpec, Operand, Positions, ResizeMode, Size, Value};
 pub use infer_registry::InferRegistry;
 pub use io::{Io, PortGradients};
 pub use layer::Layer;

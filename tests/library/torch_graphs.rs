@@ -4,7 +4,7 @@
 //! Each case there has the same expression here, under the same name; a case without the other fails.
 
 use crate::reference::{agree_tensors, at, number};
-use plywood::nn::{Gradient, Graph, GraphBuilder, Value};
+use plywood::nn::{Gradient, Graph, GraphBuilder, ResizeMode, Value};
 use plywood::prelude::*;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -388,6 +388,11 @@ fn length(x: V<'_>) -> V<'_> {
     x.square().sum(-1).sqrt()
 }
 
+/// The numbers from 0 to below `n`.
+fn counted(g: &GraphBuilder<f64>, n: usize) -> V<'_> {
+    g.constant(ndarray::Array1::from_iter((0..n).map(|i| i as f64)))
+}
+
 /// Two outputs that share a layer.
 fn heads<'g>(x: V<'g>, w: V<'g>, a: V<'g>, b: V<'g>) -> [V<'g>; 2] {
     let h = x.matmul(w).tanh();
@@ -541,6 +546,27 @@ sections! {
         concat_of_three(x) => x.concat(&[x.exp(), x], -1).square();
         concat_of_one(x) => x.concat(&[], -1).square();
         concat_of_parameters(x, v, w) => x * v.concat(&[w, v], 0);
+        pad(x) => x.pad(-1, 1, 2, 0.5).square();
+        pad_steps(x) => x.pad(1, 2, 0, 0.0).square();
+        pad_parameter(x, w) => x * w.pad(0, 1, 1, -1.0);
+        tile(x) in g => x.tile(-1, 3).square() * counted(g, 6);
+        tile_steps(x) in g => x.tile(1, 2).square() * counted(g, 4).reshape([4, 1]);
+        tile_parameter(x, w) => x * w.tile(0, 2);
+        expand(x) in g => x.expand([3, 2]) * counted(g, 3).reshape([3, 1]);
+        expand_to_more_axes(x) in g => x.expand([4, -1, 3]) * counted(g, 3);
+        expand_parameter(x, w) => x * w.expand([3, 2, 2]);
+        flip(x) => x.flip(-1) * x;
+        flip_steps(x) => x.flip(1) * x;
+        flip_parameter(x, w) => x * w.flip(0);
+        resize_nearest_larger(x) => x.resize([5, 6], ResizeMode::Nearest).square();
+        resize_nearest_smaller(x) => x.resize([2, 3], ResizeMode::Nearest).square();
+        resize_nearest_mixed(x) => x.resize([7, 1], ResizeMode::Nearest).square();
+        resize_nearest_twice(x) => x.resize([6, 8], ResizeMode::Nearest).square();
+        resize_bilinear_larger(x) => x.resize([5, 6], ResizeMode::Bilinear).square();
+        resize_bilinear_smaller(x) => x.resize([2, 3], ResizeMode::Bilinear).square();
+        resize_bilinear_mixed(x) => x.resize([7, 1], ResizeMode::Bilinear).square();
+        resize_bilinear_twice(x) => x.resize([6, 8], ResizeMode::Bilinear).square();
+        resize_parameter(x, w) => x * w.resize([3, 5], ResizeMode::Bilinear);
     }
 
     gathering {
@@ -552,6 +578,8 @@ sections! {
         tied(ids, w) => w.gather(ids).tanh().matmul(w.t());
         with_positions(ids, w, v) => w.gather(ids) + v;
         of_constant_ids(x, w, ids) => x * w.gather(ids);
+        one_hot(ids, w) => ids.one_hot(4).matmul(w);
+        one_hot_of_samples(ids, w) => ids.one_hot(5) * w;
     }
 
     reductions {

@@ -365,6 +365,26 @@ def axes():
         "concat_of_parameters": case(
             lambda x, v, w: x * torch.cat([v, w, v], 0), {"x": i(2, 4, 2), "v": p(1, 2), "w": p(2, 2)}
         ),
+        "pad": one(lambda x: sq(F.pad(x, (1, 2), value=0.5)), 2, 2, 3),
+        "pad_steps": one(lambda x: sq(F.pad(x, (0, 0, 2, 0))), 2, 2, 3),
+        "pad_parameter": case(lambda x, w: x * F.pad(w, (0, 0, 1, 1), value=-1.0), {"x": i(2, 4, 2), "w": p(2, 2)}),
+        "tile": one(lambda x: sq(x.tile(1, 1, 3)) * torch.arange(6).double(), 2, 2, 2),
+        "tile_steps": one(lambda x: sq(x.tile(1, 2, 1)) * torch.arange(4.0).double()[:, None], 2, 2, 2),
+        "tile_parameter": case(lambda x, w: x * w.tile(2, 1), {"x": i(2, 4, 2), "w": p(2, 2)}),
+        "expand": one(lambda x: x.expand(2, 3, 2) * torch.arange(3.0).double()[:, None], 2, 1, 2),
+        "expand_to_more_axes": one(lambda x: x[:, None].expand(-1, 4, -1, 3) * torch.arange(3.0).double(), 2, 2, 1),
+        "expand_parameter": case(lambda x, w: x * w.expand(3, 2, 2), {"x": i(2, 3, 2, 2), "w": p(2, 1)}),
+        "flip": one(lambda x: x.flip(-1) * x, 2, 2, 3),
+        "flip_steps": one(lambda x: x.flip(1) * x, 2, 3, 2),
+        "flip_parameter": case(lambda x, w: x * w.flip(0), {"x": i(2, 3, 2), "w": p(3, 2)}),
+        **{
+            f"resize_{mode}_{name}": one(lambda x: sq(F.interpolate(x, size, mode=mode)), 2, 2, 3, 4)
+            for mode in ["nearest", "bilinear"]
+            for name, size in {"larger": (5, 6), "smaller": (2, 3), "mixed": (7, 1), "twice": (6, 8)}.items()
+        },
+        "resize_parameter": case(
+            lambda x, w: x * F.interpolate(w[None], (3, 5), mode="bilinear")[0], {"x": i(2, 1, 3, 5), "w": p(1, 2, 3)}
+        ),
     }
 
 
@@ -393,6 +413,10 @@ def gathering():
             lambda x, w, ids: x * rows(w, ids),
             {"x": inp(draw(2, 3, 2)), "w": p(4, 2), "ids": const(torch.tensor([3.0, 1.0, 3.0]))},
         ),
+        "one_hot": case(
+            lambda ids, w: F.one_hot(ids.long(), 4).double() @ w, {"ids": repeated(), "w": p(4, 2)}
+        ),
+        "one_hot_of_samples": case(lambda ids, w: F.one_hot(ids.long(), 5) * w, {"ids": ids(3), "w": p(5)}),
     }
 
 

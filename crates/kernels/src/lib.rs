@@ -17,7 +17,7 @@
 //! | `elementwise/` | functions of one, two and three numbers and their derivatives, for chains of them |
 //! | `along.rs` | passes along an axis: extremes, products, sums so far |
 //! | `norm/` | sums, scalings and normalization over the rows of a matrix, and over the channels of images |
-//! | `conv/` | im2col and col2im; pooling |
+//! | `conv/` | im2col and col2im; pooling; images in other sizes |
 //! | `embedding.rs` | looking up rows of a table by id, and their gradients |
 //! | `losses.rs` | elementwise losses and their derivatives |
 //! | `optim/` | the optimizers' passes over a parameter: gradient descent and shared code; Adam, software-pipelined; the other rules |
@@ -77,7 +77,7 @@ pub use along::Most;
 #[doc(hidden)]
 pub use augment::{Move, Warp};
 #[doc(hidden)]
-pub use conv::{BEHIND, PixelRun, Span, Windows};
+pub use conv::{BEHIND, Between, PixelRun, Span, Windows};
 pub(crate) use dispatch::kernels;
 #[doc(hidden)]
 pub use elementwise::{Binary, Pair, Side, Unary};

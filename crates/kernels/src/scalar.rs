@@ -43,6 +43,7 @@ pub trait Scalar:
     + crate::augment::Images<Self>
     + crate::losses::Losses<Self>
     + crate::matmul::MatMul
+    + crate::conv::blend::Blending<Self>
     + crate::conv::im2col::Patches<Self>
     + crate::norm::rows::RowKernels<Self>
     + crate::activation::softmax::Softmaxes<Self>

@@ -147,7 +147,6 @@ impl Function {
 
     /// Checks the numbers that are part of the function, in the element type of the graph.
     pub fn check_numbers<F: Scalar>(self) -> Result<()> {
-        let name = format!("the number of {}", self.kind());
         match self {
             Self::Unary(Unary::Clip(low, high)) => {
                 // The bounds may be infinite.
@@ -160,16 +159,10 @@ impl Function {
             }
             Self::Unary(Unary::DivideBy(c)) if F::of(c) == F::zero() => {
                 let expected = format!("a number that is not 0 in {}", F::NAME);
-                Err(Error::argument(name, expected, c)
+                Err(Error::argument(format!("the number of {}", self.kind()), expected, c)
                     .help("Look where it comes from: no result would be finite."))
             }
-            // An infinite number may be meant: a mask adds -∞.
-            _ => match self.numbers().iter().find(|&&c| c.is_nan() || c.is_finite() && !F::of(c).is_finite())
-            {
-                Some(c) => Err(Error::argument(name, format!("a number that {} holds", F::NAME), c)
-                    .help("Look where it comes from: no result would be finite.")),
-                None => Ok(()),
-            },
+            _ => self.numbers().iter().try_for_each(|&c| check_number::<F>(self.kind(), c)),
         }
     }
 
@@ -179,6 +172,16 @@ impl Function {
         let (first, rest) = inputs.split_first().ok_or_else(super::op::lost)?;
         rest.iter().try_fold((*first).clone(), |shape, other| broadcast(&shape, other))?.check()
     }
+}
+
+/// Checks a number that a function or an operation of this kind is given.
+pub(super) fn check_number<F: Scalar>(kind: &str, c: f64) -> Result<()> {
+    // An infinite number may be meant: a mask adds -∞.
+    if !c.is_nan() && (c.is_infinite() || F::of(c).is_finite()) {
+        return Ok(());
+    }
+    Err(Error::argument(format!("the number of {kind}"), format!("a number that {} holds", F::NAME), c)
+        .help("Look where it comes from: no result would be finite."))
 }
 
 fn fields(kind: &str, expected: usize) -> Error {

@@ -62,6 +62,7 @@ pub use op::{Needs, Op, Steps};
 pub use op_backward::Backward;
 pub(in crate::nn) use op_table::Ops;
 pub use operand::Operand;
+pub use ops::ResizeMode;
 pub use positions::{Positions, Size};
 pub use shape::{Shape, Shapes};
 pub use spec::GraphSpec;

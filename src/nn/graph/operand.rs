@@ -1,7 +1,7 @@
 //! Values and numbers, as arguments of functions of several values.
 
 use super::builder::{GraphBuilder, Value};
-use crate::error::Error;
+use super::function::check_number;
 use crate::kernels::Scalar;
 use ndarray::arr0;
 
@@ -47,14 +47,10 @@ impl<'g, F: Scalar> Operand<'g, F> for Value<'g, F> {
 
 impl<'g, F: Scalar> Operand<'g, F> for f64 {
     fn operand(self, builder: &'g GraphBuilder<F>, place: &str) -> Value<'g, F> {
-        // An infinite number may be meant: a mask of scores is -∞.
-        let number = F::of(self);
-        if number.is_nan() || number.is_infinite() && self.is_finite() {
-            let expected = format!("a number that {} holds", F::NAME);
-            let error = Error::argument(format!("the number of {place}"), expected, self);
-            return builder.value(place, Err(error.help("Look where it comes from.")));
+        match check_number::<F>(place, self) {
+            Ok(()) => builder.constant(arr0(F::of(self))),
+            Err(error) => builder.value(place, Err(error)),
         }
-        builder.constant(arr0(number))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The operations that move numbers of values of a graph that is being built.
 
 use super::builder::Value;
-use super::ops::{Concat, Gather, Part, Permute, Reshape, Slice, Transpose};
+use super::ops::{
+    Concat, Expand, Flip, Gather, OneHot, Pad, Part, Permute, Reshape, Resize, ResizeMode, Slice, Tile,
+    Transpose,
+};
 use super::positions::{Positions, Size};
 use crate::kernels::Scalar;
 
-/// Other orders and shapes, parts and rows.
+/// Other orders, shapes and sizes, parts and rows.
 ///
 /// ```
 /// use plywood::nn::Graph;
@@ -19,6 +22,10 @@ use crate::kernels::Scalar;
 /// assert_eq!(x.index_axis(1, -1).shape(), [4]);
 /// let [a, b] = x.split(-1);
 /// assert_eq!((a.shape(), b.shape()), (vec![6, 2], vec![6, 2]));
+/// assert_eq!(x.pad(1, 2, 0, 0.0).shape(), [8, 4]); // two steps of zeros in front
+/// assert_eq!(x.tile(1, 3).shape(), [18, 4]);
+/// assert_eq!(x.mean_keepdim(1).expand([6, -1]).shape(), [6, 4]);
+/// assert_eq!(x.flip(1).shape(), [6, 4]); // the last step first
 /// ```
 impl<'g, F: Scalar> Value<'g, F> {
     /// Exchanges the last two axes, neither of which is the batch axis.
@@ -96,5 +103,86 @@ impl<'g, F: Scalar> Value<'g, F> {
     #[track_caller]
     pub fn gather(self, ids: Self) -> Self {
         self.builder.op(Gather, &[self, ids])
+    }
+
+    /// One-hot rows for ids `[…]`: `[…, classes]`, 1 at the id and else 0. It is `F.one_hot` and ONNX's `OneHot`.
+    ///
+    /// The ids are integers from 0 to below `classes`; others are an error when the model runs. It has no gradient. An
+    /// [`Embedding`](crate::nn::Embedding) of the ids is faster than a product of this with a matrix.
+    ///
+    /// ```
+    /// use plywood::ndarray::{arr1, arr2};
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// g.output("rows", g.input("class", []).one_hot(3));
+    /// let y = g.build()?.predict(&arr1(&[2.0, 0.0]))?;
+    /// assert_eq!(y, arr2(&[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]).into_dyn());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn one_hot(self, classes: usize) -> Self {
+        self.builder.op(OneHot { classes }, &[self])
+    }
+
+    /// The axis with so many positions more in front and behind, which hold `value`: `F.pad`, ONNX's `Pad`. The value may be
+    /// infinite. What is added has no gradient.
+    ///
+    /// A causal convolution over `[batch, channels, steps]`:
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let x = g.input("x", [4, 20]);
+    /// g.output("y", x.pad(-1, 2, 0, 0.0).layer(Conv1d::filters(8, 3)));
+    /// assert_eq!(g.build()?.outputs()[0].shape(), [8, 20]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn pad(self, axis: isize, before: usize, after: usize, value: f64) -> Self {
+        self.builder.op(Pad { axis: axis as i64, before, after, value }, &[self])
+    }
+
+    /// The numbers along an axis `times` times in a row, `[a, b]` as `[a, b, a, b]`: `torch.tile` and ONNX's `Tile` along one
+    /// axis.
+    #[track_caller]
+    pub fn tile(self, axis: isize, times: usize) -> Self {
+        self.builder.op(Tile { axis: axis as i64, times }, &[self])
+    }
+
+    /// The value with these sizes of a sample, to which it broadcasts: axes of size 1 are repeated, and new axes are in front.
+    /// -1 keeps a size. It is `broadcast_to`, `torch.expand`, and ONNX's `Expand`.
+    ///
+    /// Operators and functions broadcast by themselves; this is for [`concat`](Value::concat) and for layers.
+    #[track_caller]
+    pub fn expand<S: Size, const N: usize>(self, sizes: [S; N]) -> Self {
+        self.builder.op(Expand { sizes: sizes.map(S::size).to_vec() }, &[self])
+    }
+
+    /// The positions along an axis from the last to the first: `torch.flip`.
+    #[track_caller]
+    pub fn flip(self, axis: isize) -> Self {
+        self.builder.op(Flip { axis: axis as i64 }, &[self])
+    }
+
+    /// Images `[batch, channels, rows, columns]` in another size, `[rows, columns]`: `F.interpolate(x, size)`, ONNX's
+    /// `Resize`. For whole factors the nearest pixels are those of [`Upsample`](crate::nn::Upsample).
+    ///
+    /// ```
+    /// use plywood::nn::ResizeMode;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let image = g.input("image", [3, 28, 28]);
+    /// let small = image.layer(Conv2d::filters(8, 3).stride(2)); // 13 by 13
+    /// let large = small.resize([28, 28], ResizeMode::Bilinear);
+    /// g.output("y", image.concat(&[large], 1).layer(Conv2d::filters(1, 1)));
+    /// assert_eq!(g.build()?.outputs()[0].shape(), [1, 28, 28]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn resize(self, sizes: [usize; 2], mode: ResizeMode) -> Self {
+        self.builder.op(Resize { sizes, mode }, &[self])
     }
 }

@@ -2,6 +2,7 @@
 //! and docs/guide.md.
 
 use crate::elementwise::{BINARY, COMPARISONS, UNARY};
+use crate::level::rule_steps::{ADA, ADAM, FREE, LION, MOMENT, RMS, SGD};
 use crate::level::{Level, usable, with};
 use crate::matmul::MatMul;
 use crate::optim::adam::{AdamLoop, AdamPass};
@@ -74,33 +75,6 @@ impl<F: Scalar> Room<F> {
     }
 }
 
-const RMS: RmsStep = RmsStep { rate: 1e-2, alpha: 0.9, epsilon: 1e-6, momentum: 0.8, decay: 0.01 };
-const ADA: AdaStep = AdaStep { rate: 1e-2, rho: 0.9, epsilon: 1e-6, decay: 0.01 };
-const MOMENT: MomentStep = MomentStep {
-    fresh: 1e-3,
-    carried: 1e-2,
-    beta1: 0.9,
-    beta2: 0.99,
-    epsilon: 1e-6,
-    correction: 1.2,
-    decay: 0.01,
-    shrink: 0.99,
-};
-const LION: LionStep = LionStep { rate: 1e-2, beta1: 0.9, beta2: 0.99, shrink: 0.99 };
-const FREE: FreeStep =
-    FreeStep { rate: 1e-2, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, correction: 1.2, decay: 0.01, share: 0.1 };
-const ADAM: AdamStep = AdamStep {
-    rate: 1e-2,
-    beta1: 0.9,
-    beta2: 0.99,
-    epsilon: 1e-6,
-    correction: 1.2,
-    decay: 0.01,
-    shrink: 0.99,
-    settle: true,
-};
-const SGD: SgdStep = SgdStep { rate: 0.1, decay: 0.01, momentum: 0.9, nesterov: true };
-
 /// All activations.
 fn activations() -> [Activation; 15] {
     use Activation::*;
@@ -118,6 +92,10 @@ fn windows(columns: usize) -> [Windows; 2] {
 
 fn spans(length: usize) -> Vec<Span> {
     (0..length).map(|i| Span { start: i / 2, end: (i + 3).min(length), count: 3 }).collect()
+}
+
+fn betweens(length: usize) -> Vec<Between> {
+    (0..length).map(|i| Between { at: i / 2, next: (i / 2 + 1).min(length - 1), share: 0.3 }).collect()
 }
 
 type Kernel<F> = (&'static str, fn(&mut Room<F>));
@@ -304,6 +282,14 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             let (rows, columns, n) = (spans(ROWS), spans(r.columns), r.x.len());
             F::mean_spans(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.out[..n]);
         }),
+        ("blend", |r| {
+            let (rows, columns, n) = (betweens(ROWS), betweens(r.columns), r.x.len());
+            F::blend(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.out[..n]);
+        }),
+        ("blend_back", |r| {
+            let (rows, columns) = (betweens(ROWS), betweens(r.columns));
+            F::blend_back(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.y);
+        }),
         ("mean_spans_back", |r| {
             let (rows, columns) = (spans(ROWS), spans(r.columns));
             F::mean_spans_back(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.y);
@@ -353,6 +339,7 @@ fn no_loop_is_left_out() {
         include_str!("../embedding.rs"),
         include_str!("../augment.rs"),
         include_str!("../losses.rs"),
+        include_str!("../conv/blend.rs"),
         include_str!("../conv/im2col.rs"),
         include_str!("../norm/rows.rs"),
         include_str!("../activation/softmax.rs"),

@@ -4,23 +4,34 @@ mod argmax;
 mod axes;
 mod concat;
 mod cumsum;
+mod expand;
 mod gather;
 mod matmul;
+mod one_hot;
+mod pad;
 mod reduce;
+mod resize;
 mod slice;
 mod softmax;
 mod step_mask;
+mod tile;
 
 pub(super) use argmax::ArgMax;
 pub(super) use axes::{Permute, Reshape, Transpose};
 pub(super) use concat::Concat;
 pub(super) use cumsum::CumSum;
+pub(super) use expand::{Expand, expand, expand_back};
 pub(super) use gather::Gather;
 pub(super) use matmul::MatMul;
+pub(super) use one_hot::OneHot;
+pub(super) use pad::Pad;
 pub(super) use reduce::{MAX, MEAN, MIN, PRODUCT, Reduce, SUM};
+pub(super) use resize::Resize;
+pub use resize::ResizeMode;
 pub(super) use slice::{Part, Slice};
 pub(super) use softmax::Softmax;
 pub(super) use step_mask::{StepMask, no_steps};
+pub(super) use tile::{Flip, Tile};
 
 use super::op::{Op, OpTable, decode};
 use crate::error::Result;
@@ -45,6 +56,12 @@ pub(super) fn builtin<F: Scalar, T: OpTable<F> + ?Sized>(kind: &str) -> Option<D
         Slice,
         Concat,
         Gather,
+        Pad,
+        Tile,
+        Flip,
+        Expand,
+        OneHot,
+        Resize,
         Reduce<SUM>,
         Reduce<MEAN>,
         Reduce<MAX>,

@@ -1,8 +1,8 @@
 //! All operations by the checks that custom ones have, in both element types.
 
 use super::{
-    ArgMax, Concat, CumSum, Gather, MAX, MEAN, MIN, MatMul, PRODUCT, Part, Permute, Reduce, Reshape, SUM,
-    Slice, Softmax, StepMask, Transpose,
+    ArgMax, Concat, CumSum, Expand, Flip, Gather, MAX, MEAN, MIN, MatMul, OneHot, PRODUCT, Pad, Part,
+    Permute, Reduce, Reshape, Resize, ResizeMode, SUM, Slice, Softmax, StepMask, Tile, Transpose,
 };
 use crate::kernels::Scalar;
 use crate::nn::graph::op::Op;
@@ -62,6 +62,29 @@ fn operations_of_one_value() {
 }
 
 #[test]
+fn operations_that_repeat_and_move() {
+    for axis in [-1, -2] {
+        check_both(&Pad { axis, before: 2, after: 1, value: 0.5 }, &[3, 4]);
+        check_both(&Pad { axis, before: 0, after: 0, value: f64::NEG_INFINITY }, &[3, 4]);
+        check_both(&Tile { axis, times: 3 }, &[3, 4]);
+        check_both(&Flip { axis }, &[3, 4]);
+    }
+    check(&Tile { axis: 1, times: 2 }, &[Shape::batched([1, 3])]);
+    check(&Tile { axis: -1, times: 5 }, &[Shape::batched([3, 1])]);
+    for sizes in [vec![3, 1, 4], vec![-1, 5, -1], vec![2, 3, 6, 4]] {
+        check_both(&Expand { sizes }, &[3, 1, 4]);
+    }
+    check_both(&Expand { sizes: vec![2, 3] }, &[]);
+    check_both(&Expand { sizes: vec![] }, &[]);
+    for mode in [ResizeMode::Nearest, ResizeMode::Bilinear] {
+        for sizes in [[3, 4], [6, 8], [5, 3], [1, 1], [2, 9]] {
+            check_both(&Resize { sizes, mode }, &[2, 3, 4]);
+        }
+        check_both(&Resize { sizes: [3, 2], mode }, &[1, 1, 1]);
+    }
+}
+
+#[test]
 fn operations_of_several_values() {
     let (batched, shared) = (Shape::batched([3, 4]), Shape::shared([4, 2]));
     check(&MatMul { transposed: false }, &[batched.clone(), shared.clone()]);
@@ -80,6 +103,10 @@ fn with_integers<F: Scalar>() {
     let (steps, lengths) = (Shape::batched([3, 2]), Shape::batched([]));
     let of = |inputs: [Shape; 2]| OpCheck::new(&inputs).input(1, integers.clone()).without_gradient(1);
     of([Shape::shared([4, 3]), lengths.clone()]).run(Gather).unwrap();
+    let ids = OpCheck::new(std::slice::from_ref(&lengths)).input(0, integers.clone());
+    ids.without_gradient(0).run(OneHot { classes: 4 }).unwrap();
+    let ids = arr1(&[2.0, 0.0, 3.0]).mapv(F::of).into_dyn();
+    OpCheck::new(&[Shape::shared([3])]).input(0, ids).without_gradient(0).run(OneHot { classes: 5 }).unwrap();
     of([steps.clone(), lengths.clone()]).without_gradient(0).run(StepMask).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<SUM> { axis: 1, keepdim: false }).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<MEAN> { axis: 1, keepdim: true }).unwrap();
