@@ -1,7 +1,7 @@
 //! A block for each kind of layer in the crate, with its input shape.
 
 use plywood::Scalar;
-use plywood::nn::SequentialBuilder;
+use plywood::nn::{Average, SequentialBuilder};
 use plywood::prelude::*;
 
 /// Every new layer must be added here: tests/library/saving.rs compares this list with the registry.
@@ -14,6 +14,7 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
     let block = || Sequential::<F>::block_of();
     blocks! {
         "adaptive_avg_pool2d": AdaptiveAvgPool2d::to([2, 4]), [2, 5, 3];
+        "average": Average::of([block(), block().layer(Dense::units(3))]), [3];
         "avg_pool1d": AvgPool1d::window(3), [2, 8];
         "avg_pool2d": AvgPool2d::window(2), [2, 5, 6];
         "batch_norm": BatchNorm::new(), [3, 2, 3];
@@ -38,10 +39,15 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "layer_norm": LayerNorm::new(), [6];
         "leaky_relu": LeakyReLU::slope(0.2), [7];
         "log_softmax": LogSoftmax, [7];
+        "maximum": Maximum::of([block(), block().layer(Tanh), block().layer(Dense::units(1))]), [3];
         "max_pool1d": MaxPool1d::window(3), [2, 7];
         "max_pool2d": MaxPool2d::window(2), [2, 5, 6];
         "mish": Mish, [7];
         "prelu": PReLU::new(), [7];
+        "product": Product::of([
+            block(),
+            block().layer(GlobalAvgPool).layer(Sigmoid).layer(Reshape::to([3, 1, 1])),
+        ]), [3, 2, 2];
         "relu": ReLU, [7];
         "relu6": plywood::nn::ReLU6, [7];
         "reshape": Reshape::to([3, 2]), [6];

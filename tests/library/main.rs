@@ -31,6 +31,7 @@ mod folds;
 mod full_disk;
 mod garments;
 mod graph_models;
+mod graph_operations;
 mod graphs;
 #[cfg(feature = "datasets")]
 mod idx;

@@ -20,6 +20,7 @@
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
 //! op_table.rs             the operations that a file may hold
 //! lone_op.rs              an operation outside of a graph, for its check
+//! pairwise.rs             a function of two values outside of a graph, for layers
 //! ```
 
 mod backward;
@@ -42,6 +43,7 @@ mod op_backward;
 mod op_table;
 mod operand;
 mod ops;
+mod pairwise;
 mod plan;
 mod positions;
 mod program;
@@ -63,6 +65,7 @@ pub use op_backward::Backward;
 pub(in crate::nn) use op_table::Ops;
 pub use operand::Operand;
 pub use ops::ResizeMode;
+pub(in crate::nn) use pairwise::Pairwise;
 pub use positions::{Positions, Size};
 pub use shape::{Shape, Shapes};
 pub use spec::GraphSpec;

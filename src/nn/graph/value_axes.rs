@@ -147,7 +147,7 @@ impl<'g, F: Scalar> Value<'g, F> {
     }
 
     /// `e^x / Σ e^x` along an axis: `torch.softmax`, ONNX's `Softmax`. The maximum is subtracted first, so that large numbers
-    /// do no harm; what is along the axis with a NaN becomes NaN.
+    /// do no harm. What is along the axis with a NaN, or is -∞ throughout, becomes NaN.
     ///
     /// A loss that includes a softmax ([`CrossEntropy`](crate::losses::CrossEntropy)) takes an output that is one over the
     /// last axis without it, as it does after the layer.
