@@ -1,7 +1,7 @@
 //! A block for each kind of layer in the crate, with its input shape.
 
 use plywood::Scalar;
-use plywood::nn::{Average, SequentialBuilder};
+use plywood::nn::{Average, ResizeMode, SequentialBuilder, Value};
 use plywood::prelude::*;
 
 /// Every new layer must be added here: tests/library/saving.rs compares this list with the registry.
@@ -69,6 +69,15 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
     }
 }
 
+/// From `[5, 4]` to `[8]`.
+fn moved<F: Scalar>(x: Value<'_, F>) -> Value<'_, F> {
+    let x = x.erf().tile(1, 2).flip(1).pad(-1, 1, 0, 0.25).cumsum(-1); // [10, 5]
+    let x = x.argmax(-1).one_hot(5) * x.log_softmax(1) + x.mean_keepdim(1).expand([10, -1]);
+    let image =
+        x.reshape([1, 10, 5]).resize([4, 3], ResizeMode::Bilinear).resize([8, 2], ResizeMode::Nearest);
+    image.prod(1).min(-1)
+}
+
 /// A graph with layers, parameters, a constant and an operation of each kind.
 fn graph<F: Scalar>() -> Graph<F> {
     let g = Graph::<F>::builder_of();
@@ -78,6 +87,7 @@ fn graph<F: Scalar>() -> Graph<F> {
     let y = scores.softmax(-1).matmul(x).concat(&[x.layer(ReLU).permute([0, 1, 2])], -1).slice(1, ..-1);
     let w = g.param("w", [8], Initializer::Constant(0.5));
     let y = y.greater(y * 0.0).where_cond((y * w).tanh(), y.clip(-1.0, 1.0)) - y.mean_keepdim(-1);
-    g.output("y", y.reshape([8, -1]).sum(-1).maximum(y.max(1).square()));
+    let y = y.reshape([8, -1]).sum(-1).maximum(y.max(1).square());
+    g.output("y", y - moved(x).maximum(-1.5).less(0.5).logical_not());
     g.build().expect("a graph")
 }
