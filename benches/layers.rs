@@ -89,7 +89,7 @@ fn graphs(c: &mut Criterion) {
     });
     formula("attention of operations 16 x 64", &[16, 64], |x| {
         let [q, k, v] = x.layer(Dense::units(3 * 64)).split(-1);
-        (q.matmul(k.t()) / 8.0).softmax().matmul(v)
+        (q.matmul(k.t()) / 8.0).softmax(-1).matmul(v)
     });
 }
 

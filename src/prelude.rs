@@ -43,9 +43,9 @@ pub use crate::nn::{
     AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BagMode, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
     Dropout2d, ELU, Elementwise, Embedding, EmbeddingBag, Flatten, GELU, GaussianNoise, GlobalAvgPool,
     GlobalMaxPool, Graph, GraphBuilder, GroupNorm, HardSigmoid, HardSwish, Infer, Layer, LayerNorm,
-    LayerSpec, LeakyReLU, LogSoftmax, MaxPool1d, MaxPool2d, Mish, Model, PReLU, Padding, Param, Parameters,
-    PoolSteps, Predict, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual, SELU, Sequential, SiLU, Sigmoid,
-    Softmax, Softplus, Softsign, Tanh, Upsample, Value, WithoutLengths, ZeroPad2d,
+    LayerSpec, LeakyReLU, LogSoftmax, MaxPool1d, MaxPool2d, Maximum, Mish, Model, PReLU, Padding, Param,
+    Parameters, PoolSteps, Predict, Product, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual, SELU,
+    Sequential, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh, Upsample, Value, WithoutLengths, ZeroPad2d,
 };
 pub use crate::optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Muon, NAdam, Optimizer, RAdam, RMSprop, SGD,

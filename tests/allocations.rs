@@ -146,9 +146,9 @@ fn graphs() -> [(&'static str, Graph); 2] {
     let (left, right) = (x.slice(-1, ..32), x.slice(-1, 32..).layer(Dropout::rate(0.1)));
     let lengths = image.slice(1, ..1).sum(-1).sum(-1) * 0.0 + 5.0;
     let rows = image.with_lengths(lengths).max(1).relu().layer(Dense::units(8));
-    let attention = (image * 0.1).matmul(image.t()).softmax().matmul(image).permute([0, 2, 1]).sum(1);
+    let attention = (image * 0.1).matmul(image.t()).softmax(-1).matmul(image).permute([0, 2, 1]).sum(1);
     let x = (left * right).concat(&[rows, attention.clip(-1.0, 1.0)], -1);
-    b.output("class", x.layer(Dense::units(10)).softmax());
+    b.output("class", x.layer(Dense::units(10)).softmax(-1));
     [("layers", a.build().unwrap()), ("operations", b.build().unwrap())]
 }
 

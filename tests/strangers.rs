@@ -113,7 +113,7 @@ fn small_graphs() -> Vec<Vec<u8>> {
     let x = b.input("x", [3, 2]);
     let y =
         x.matmul(b.param("w", [2, 2], Initializer::GlorotUniform)).tanh().reshape([2, -1]).permute([0, 2, 1]);
-    b.output("y", (y.max_keepdim(-1) - y.clip(-0.5, 0.5)).softmax());
+    b.output("y", (y.max_keepdim(-1) - y.clip(-0.5, 0.5)).softmax(-1));
     let (left, right) = (c.input("left", [2]), c.input("right", [3]));
     let y = left.concat(&[right.slice(-1, 1..)], -1);
     c.output("class", y.layer(Dense::units(2)).sigmoid());

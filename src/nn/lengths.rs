@@ -139,7 +139,7 @@ pub(in crate::nn) fn lost(what: &str) -> Error {
 fn unknown_of(kind: &str, what: &str) -> Error {
     let error = unknown(what);
     match kind {
-        "residual" | "concat" | "add" => error.help(
+        "residual" | "concat" | "add" | "average" | "maximum" | "product" => error.help(
             "Blocks inside of it can work step by step, and get no lengths: build a `Graph` for others, or drop the \
              lengths with `WithoutLengths` in front; then padding counts.",
         ),

@@ -38,7 +38,8 @@
 //! | [`Reshape`] | | | any to the one given | a shape |
 //! | [`Sequential`] | its layers in order | those of its layers | | theirs |
 //! | [`Residual`] | `x + block(x)` | the block's | the block's | the block's |
-//! | [`Add`], [`Concat`] | branches, summed or concatenated | theirs | theirs | theirs |
+//! | [`Add`], [`Average`], [`Concat`] | branches, summed, averaged or concatenated | theirs | theirs | theirs |
+//! | [`Product`], [`Maximum`] | the product or the largest of branches | theirs | theirs | theirs, and their outputs |
 //!
 //! Models are built with [`Sequential::builder`]. A custom layer implements [`Layer`], or [`Elementwise`] if it is a
 //! function of one number, and [`LayerSpec`] if its parameters depend on the shape of the input; add it to a
@@ -122,14 +123,17 @@ pub use activation::{
     ELU, GELU, HardSigmoid, HardSwish, LeakyReLU, LogSoftmax, Mish, PReLU, PReLUSpec, ReLU, ReLU6, ReLUCache,
     SELU, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
 };
-pub use branches::{Add, AddSpec, Concat, ConcatSpec, Residual, ResidualSpec};
+pub use branches::{
+    Add, AddSpec, Average, AverageSpec, Concat, ConcatSpec, Maximum, MaximumSpec, Product, ProductSpec,
+    Residual, ResidualSpec,
+};
 pub use conv::{Conv1d, Conv1dSpec, Conv2d, Conv2dSpec};
 pub use dense::{Dense, DenseSpec};
 pub use elementwise::Elementwise;
 pub use embedding::{
     BagMode, Embedding, EmbeddingBag, EmbeddingBagCache, EmbeddingBagSpec, EmbeddingCache, EmbeddingSpec,
 };
-pub use graph::{Graph, GraphBuilder, GraphSpec, Positions, Size, Value};
+pub use graph::{Graph, GraphBuilder, GraphSpec, Operand, Positions, ResizeMode, Size, Value};
 pub use infer_registry::InferRegistry;
 pub use io::{Io, PortGradients};
 pub use layer::Layer;
@@ -197,7 +201,7 @@ impl<F: Scalar> Registry<F> {
     /// use plywood::prelude::*;
     ///
     /// let registry = Registry::<f64>::builtin();
-    /// assert_eq!(registry.kinds().count(), 47);
+    /// assert_eq!(registry.kinds().count(), 50);
     /// assert!(registry.kinds().any(|kind| kind == "batch_norm"));
     /// ```
     pub fn builtin() -> Self {
@@ -250,6 +254,9 @@ fn all<F: Scalar>() -> Registry<F> {
         .with::<Softplus>()
         .with::<Softsign>()
         .with::<Add<F>>()
+        .with::<Average<F>>()
+        .with::<Maximum<F>>()
+        .with::<Product<F>>()
         .with::<Tanh>()
         .with::<Upsample>()
         .with::<WithoutLengths>()

@@ -2,11 +2,12 @@
 //!
 //! Arrays are seen as `[blocks, n, inner]`, reduced over the middle axis. With lengths, a block is a sample, and its
 //! numbers behind the length are padding, which is left out. A block is computed as it would be alone and without padding,
-//! so it has the same bits. A block without any number gives 0.
+//! so it has the same bits. A block without any number gives 0, or 1 as
+//! a product.
 
 use super::io::length_of;
 use crate::error::Result;
-use crate::kernels::Scalar;
+use crate::kernels::{Most, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// What is computed. The order of the variants is part of files.
@@ -16,6 +17,10 @@ pub(in crate::nn) enum Reduction {
     Mean,
     /// The largest number; the first of equal ones gets the gradient.
     Max,
+    /// The smallest number; the first of equal ones gets the gradient.
+    Min,
+    /// The product; that of no number is 1.
+    Product,
 }
 
 /// The numbers along the axis and behind it, and the length of each block.
@@ -33,16 +38,16 @@ impl<F: Scalar> Extent<'_, F> {
     }
 }
 
-/// Returns whether `x` takes the place of the largest number so far; NaN is the largest of all.
-fn is_larger<F: Scalar>(x: F, largest: F) -> bool {
-    x > largest || x.is_nan() && !largest.is_nan()
-}
-
 fn share<F: Scalar>(n: usize) -> F {
     F::of(1.0 / n as f64)
 }
 
 impl Reduction {
+    /// Whether the gradient is computed from the input.
+    pub fn reads_input(self) -> bool {
+        !matches!(self, Self::Sum | Self::Mean)
+    }
+
     /// Computes the result, `[blocks, inner]`.
     pub fn forward<F: Scalar>(self, x: &[F], extent: Extent<'_, F>, out: &mut [F]) -> Result<()> {
         let Extent { n, inner, .. } = extent;
@@ -50,16 +55,11 @@ impl Reduction {
             let real = extent.real(i)?;
             let block = &block[..real * inner];
             match self {
+                Self::Product if real == 0 => out.fill(F::one()),
                 _ if real == 0 => out.fill(F::zero()),
-                Self::Max => {
-                    let (first, rest) = block.split_at(inner);
-                    out.copy_from_slice(first);
-                    for row in rest.chunks_exact(inner) {
-                        out.iter_mut().zip(row).for_each(|(out, &x)| {
-                            *out = if is_larger(x, *out) { x } else { *out };
-                        });
-                    }
-                }
+                Self::Max => F::most(Most::Largest, block, inner, out),
+                Self::Min => F::most(Most::Smallest, block, inner, out),
+                Self::Product => F::products(block, inner, out),
                 Self::Sum | Self::Mean => {
                     if inner == 1 {
                         out[0] = F::sum_in_lanes(block);
@@ -75,7 +75,7 @@ impl Reduction {
         Ok(())
     }
 
-    /// Computes the gradient at `x`, given that at the result. Only the maximum reads `x`.
+    /// Computes the gradient at `x`, given that at the result. `x` may be empty if it is not [read](Self::reads_input).
     pub fn backward<F: Scalar>(
         self,
         x: &[F],
@@ -88,19 +88,19 @@ impl Reduction {
             let real = extent.real(i)?;
             let (back, padding) = back.split_at_mut(real * inner);
             padding.fill(F::zero());
-            if self == Self::Max {
-                back.fill(F::zero());
+            if real == 0 {
+                continue;
+            }
+            if self.reads_input() {
                 let x = &x[i * n * inner..][..real * inner];
-                for (column, &grad) in grad.iter().enumerate().filter(|_| real > 0) {
-                    let mut largest = column;
-                    for at in (column..real * inner).step_by(inner) {
-                        largest = if is_larger(x[at], x[largest]) { at } else { largest };
-                    }
-                    back[largest] = grad;
+                match self {
+                    Self::Max => F::most_back(Most::Largest, x, inner, grad, back),
+                    Self::Min => F::most_back(Most::Smallest, x, inner, grad, back),
+                    _ => F::products_back(x, inner, grad, back),
                 }
                 continue;
             }
-            let factor = if self == Self::Mean { share(real.max(1)) } else { F::one() };
+            let factor = if self == Self::Mean { share(real) } else { F::one() };
             if let [grad] = grad {
                 back.fill(*grad * factor);
                 continue;

@@ -79,7 +79,7 @@ impl PoolSteps {
         let (input, lengths) = (standard(input), lengths.map(standard));
         let output = self.pool(&input, lengths.as_ref())?;
         let shape = input.shape().to_vec();
-        let input = if self.reduction == Reduction::Max {
+        let input = if self.reduction.reads_input() {
             Some(input)
         } else {
             recycle(input);
@@ -162,8 +162,8 @@ impl<F: Scalar> Layer<F> for PoolSteps {
     /// Ranges still hold for each number of a mean or maximum; distributions over a row do not.
     fn output_activation(&self, input: OutputActivation) -> OutputActivation {
         match self.reduction {
-            Reduction::Sum => OutputActivation::Unknown,
-            Reduction::Mean | Reduction::Max => input.of_numbers(),
+            Reduction::Sum | Reduction::Product => OutputActivation::Unknown,
+            Reduction::Mean | Reduction::Max | Reduction::Min => input.of_numbers(),
         }
     }
 }

@@ -5,7 +5,7 @@ use plywood::prelude::*;
 fn main() -> Result<()> {
     let (train, _) = plywood::data::synthetic::garments(100, 10, 1)?;
     let g = Graph::builder();
-    g.output("y", g.input("x", [28, 28]).layer(Flatten).layer(Dense::units(10)).softmax());
+    g.output("y", g.input("x", [28, 28]).layer(Flatten).layer(Dense::units(10)).softmax(-1));
     let mut model = g.build();
     Trainer::new(CrossEntropy::default(), Adam::default()).fit(&mut model, &train)?;
     Ok(())

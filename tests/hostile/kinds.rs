@@ -1,7 +1,7 @@
 //! A block for each kind of layer in the crate, with its input shape.
 
 use plywood::Scalar;
-use plywood::nn::SequentialBuilder;
+use plywood::nn::{Average, ResizeMode, SequentialBuilder, Value};
 use plywood::prelude::*;
 
 /// Every new layer must be added here: tests/library/saving.rs compares this list with the registry.
@@ -14,6 +14,7 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
     let block = || Sequential::<F>::block_of();
     blocks! {
         "adaptive_avg_pool2d": AdaptiveAvgPool2d::to([2, 4]), [2, 5, 3];
+        "average": Average::of([block(), block().layer(Dense::units(3))]), [3];
         "avg_pool1d": AvgPool1d::window(3), [2, 8];
         "avg_pool2d": AvgPool2d::window(2), [2, 5, 6];
         "batch_norm": BatchNorm::new(), [3, 2, 3];
@@ -38,10 +39,15 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
         "layer_norm": LayerNorm::new(), [6];
         "leaky_relu": LeakyReLU::slope(0.2), [7];
         "log_softmax": LogSoftmax, [7];
+        "maximum": Maximum::of([block(), block().layer(Tanh), block().layer(Dense::units(1))]), [3];
         "max_pool1d": MaxPool1d::window(3), [2, 7];
         "max_pool2d": MaxPool2d::window(2), [2, 5, 6];
         "mish": Mish, [7];
         "prelu": PReLU::new(), [7];
+        "product": Product::of([
+            block(),
+            block().layer(GlobalAvgPool).layer(Sigmoid).layer(Reshape::to([3, 1, 1])),
+        ]), [3, 2, 2];
         "relu": ReLU, [7];
         "relu6": plywood::nn::ReLU6, [7];
         "reshape": Reshape::to([3, 2]), [6];
@@ -63,15 +69,25 @@ pub fn every_kind<F: Scalar>() -> Vec<(&'static str, Vec<usize>, SequentialBuild
     }
 }
 
+/// From `[5, 4]` to `[8]`.
+fn moved<F: Scalar>(x: Value<'_, F>) -> Value<'_, F> {
+    let x = x.erf().tile(1, 2).flip(1).pad(-1, 1, 0, 0.25).cumsum(-1); // [10, 5]
+    let x = x.argmax(-1).one_hot(5) * x.log_softmax(1) + x.mean_keepdim(1).expand([10, -1]);
+    let image =
+        x.reshape([1, 10, 5]).resize([4, 3], ResizeMode::Bilinear).resize([8, 2], ResizeMode::Nearest);
+    image.prod(1).min(-1)
+}
+
 /// A graph with layers, parameters, a constant and an operation of each kind.
 fn graph<F: Scalar>() -> Graph<F> {
     let g = Graph::<F>::builder_of();
     let x = g.input("x", [5, 4]);
     let [q, k] = x.layer(Dense::units(6)).split(-1);
     let scores = q.matmul(k.t()) * 0.5 + g.constant(ndarray::Array1::from_elem(5, F::one()));
-    let y = scores.softmax().matmul(x).concat(&[x.layer(ReLU).permute([0, 1, 2])], -1).slice(1, ..-1);
+    let y = scores.softmax(-1).matmul(x).concat(&[x.layer(ReLU).permute([0, 1, 2])], -1).slice(1, ..-1);
     let w = g.param("w", [8], Initializer::Constant(0.5));
     let y = y.greater(y * 0.0).where_cond((y * w).tanh(), y.clip(-1.0, 1.0)) - y.mean_keepdim(-1);
-    g.output("y", y.reshape([8, -1]).sum(-1).maximum(y.max(1).square()));
+    let y = y.reshape([8, -1]).sum(-1).maximum(y.max(1).square());
+    g.output("y", y - moved(x).maximum(-1.5).less(0.5).logical_not());
     g.build().expect("a graph")
 }

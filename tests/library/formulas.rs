@@ -31,7 +31,7 @@ fn attention_head<'g>(g: &'g GraphBuilder, x: Value<'g>, units: usize) -> Value<
     let w = |name| g.param(name, [x.size(-1), units], Initializer::GlorotUniform);
     let (q, k, v) = (x.matmul(w("query")), x.matmul(w("key")), x.matmul(w("value")));
     let scores = q.matmul(k.t()) / (units as f64).sqrt();
-    scores.softmax().matmul(v)
+    scores.softmax(-1).matmul(v)
 }
 
 fn lstm<'g>(g: &'g GraphBuilder, x: Value<'g>, units: usize) -> Value<'g> {

@@ -167,14 +167,14 @@ fn graphs_that_are_no_rows_agree_with_differences() {
         let c = x * x + a.layer(Sigmoid);
         g.output("a", a);
         g.output("b", b + c);
-        g.output("c", x.reshape([2, 3]).t().softmax());
+        g.output("c", x.reshape([2, 3]).t().softmax(-1));
     });
     check("in-place", &in_place, 4);
 
     // An output that is read inside, an output that is an input, one value as two outputs, operations that nobody reads.
     let ends = build(|g| {
         let x = g.input("x", [4]);
-        let y = x.layer(Dense::units(3)).softmax();
+        let y = x.layer(Dense::units(3)).softmax(-1);
         let _dead = (y.exp() + 1.0).sum(-1);
         g.output("x", x);
         g.output("y", y);
@@ -236,7 +236,7 @@ fn mistakes_are_errors_of_build_with_the_line() {
         let x = g.input("x", [4]);
         let bad = x.reshape([3]);
         assert_eq!((bad.shape(), bad.size(5), bad.is_batched()), (vec![], 1, true));
-        let [a, _b] = bad.matmul(x).permute([7, 9]).softmax().split(2);
+        let [a, _b] = bad.matmul(x).permute([7, 9]).softmax(-1).split(2);
         g.output("y", a.layer(Dense::units(3)));
     });
     assert!(
@@ -369,7 +369,7 @@ fn freezing_any_parameter_leaves_the_gradients_of_the_others() {
         let (a, b) =
             (g.param("a", [4, 3], Initializer::GlorotUniform), g.param("b", [3], Initializer::Constant(0.2)));
         let y = (x.matmul(a) + b).tanh().layer(Dense::units(4)).layer(BatchNorm::new());
-        let y = (y * g.param("c", [4], Initializer::Constant(1.3))).layer(Dense::units(2)).softmax();
+        let y = (y * g.param("c", [4], Initializer::Constant(1.3))).layer(Dense::units(2)).softmax(-1);
         g.output("y", y.maximum(0.3 + 0.1 * y));
     });
     let inputs = inputs_of(&graph, 6);
@@ -400,7 +400,7 @@ fn a_value_that_is_not_finite_is_named_with_its_node() {
     let (a, b) = (g.input("a", [3]), g.input("b", [3]));
     let w = g.param("w", [3], Initializer::Constant(2.0));
     let x = (a * w).layer(Dense::units(3));
-    g.output("y", (x + b.sqrt()).tanh().softmax());
+    g.output("y", (x + b.sqrt()).tanh().softmax(-1));
     let mut model = g.build().unwrap();
     let ones = || Some(ArrayD::<f32>::ones(vec![2, 3]));
     let find = |model: &Graph, a: f32, b: f32| {
@@ -440,7 +440,7 @@ fn network() -> Graph {
     let h = (x.matmul(w) + g.param("b", [900], Initializer::Zeros)).tanh().layer(Dropout::rate(0.2));
     let h = h.matmul(g.param("v", [900, 100], Initializer::GlorotUniform));
     let h = (h * h.sigmoid()).concat(&[x.layer(Dense::units(16)).layer(BatchNorm::new())], -1);
-    g.output("class", h.layer(Dense::units(3)).softmax());
+    g.output("class", h.layer(Dense::units(3)).softmax(-1));
     g.build().unwrap()
 }
 
@@ -507,7 +507,7 @@ fn a_graph_in_a_row_and_a_row_in_a_graph_have_the_bits_of_the_row() {
     let last = |by_layer: bool| {
         let g = Graph::builder();
         let x = g.input("x", [8]).layer(Dense::units(3));
-        g.output("y", if by_layer { x.layer(Softmax) } else { x.softmax() });
+        g.output("y", if by_layer { x.layer(Softmax) } else { x.softmax(-1) });
         g.build().unwrap()
     };
     let middle = || {
@@ -569,7 +569,7 @@ fn a_graph_in_a_row_and_a_row_in_a_graph_have_the_bits_of_the_row() {
 fn an_activation_that_somebody_reads_is_not_left_out() {
     let g = Graph::builder();
     let x = g.input("x", [4]);
-    let (alone, twice, read) = (x.softmax(), (x * 2.0).softmax(), (x * 3.0).sigmoid());
+    let (alone, twice, read) = (x.softmax(-1), (x * 2.0).softmax(-1), (x * 3.0).sigmoid());
     g.output("alone", alone);
     g.output("twice", twice);
     g.output("again", twice);
@@ -646,14 +646,14 @@ fn a_graph_for_other_input_shapes() {
     let g = Graph::<f64>::builder_of().seed(3);
     let x = g.input("x", [5, 4]);
     let [q, k] = x.layer(Dense::units(12)).split(-1);
-    g.output("y", q.matmul(k.t()).softmax().matmul(x).mean(1));
+    g.output("y", q.matmul(k.t()).softmax(-1).matmul(x).mean(1));
     let model = g.build().unwrap();
     let longer = model.with_input_shapes(&[("x", &[9, 4])]).unwrap();
     let x = numbers(&[2, 9, 4], 1);
     let g = Graph::<f64>::builder_of().seed(3);
     let again = g.input("x", [9, 4]);
     let [q, k] = again.layer(Dense::units(12)).split(-1);
-    g.output("y", q.matmul(k.t()).softmax().matmul(again).mean(1));
+    g.output("y", q.matmul(k.t()).softmax(-1).matmul(again).mean(1));
     assert_eq!(longer.predict(&x).unwrap(), g.build().unwrap().predict(&x).unwrap());
     check("longer", &longer, 2);
     let error = model.with_input_shapes(&[("z", &[9, 4])]).unwrap_err().to_string();
@@ -668,7 +668,7 @@ fn a_model_of_two_inputs_is_refused_where_one_is_read() {
     let g = Graph::builder();
     let (a, b) = (g.input("a", [6]), g.input("b", [6]));
     let x = (a + b).layer(Dense::units(3));
-    g.output("class", x.softmax());
+    g.output("class", x.softmax(-1));
     g.output("size", x.sum(-1));
     let mut model = g.build().unwrap();
     let before = model.to_bytes().unwrap();
@@ -1021,7 +1021,7 @@ fn two_outputs_are_gone_on_with_in_mid_epoch_to_the_same_bytes() {
         let (image, row) = (g.input("image", [1, 6, 6]), g.input("row", [3]));
         let x = image.layer(Conv2d::filters(4, 3)).layer(BatchNorm::new()).layer(ReLU).layer(Flatten);
         let x = x.concat(&[row], -1).layer(Dense::units(12)).tanh().layer(Dropout::rate(0.3));
-        g.output("class", x.layer(Dense::units(3)).softmax());
+        g.output("class", x.layer(Dense::units(3)).softmax(-1));
         g.output("size", x.layer(Dense::units(1)) * g.param("scale", [1], Initializer::Constant(1.5)));
         let mut model = g.build().unwrap();
         model.freeze("0").unwrap();

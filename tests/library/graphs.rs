@@ -137,11 +137,11 @@ fn other_operations_agree_with_differences() {
         ("matmul by itself", |_, x| x.matmul(x.t())),
         ("attention", |g, x| {
             let (q, k, v) = (x.matmul(param(g, "q", &[4, 6])), x.matmul(param(g, "k", &[4, 6])), x * 2.0);
-            (q.matmul(k.t()) / 6f64.sqrt()).softmax().matmul(v)
+            (q.matmul(k.t()) / 6f64.sqrt()).softmax(-1).matmul(v)
         }),
         ("heads", |g, x| {
             let x = x.matmul(param(g, "w", &[4, 6])).reshape([5, 2, 3]).permute([0, 2, 1, 3]);
-            x.matmul(x.t()).softmax().matmul(x).permute([0, 2, 1, 3]).reshape([5, 6])
+            x.matmul(x.t()).softmax(-1).matmul(x).permute([0, 2, 1, 3]).reshape([5, 6])
         }),
         ("weight norm", |g, x| {
             let v = param(g, "v", &[4, 3]);
@@ -169,7 +169,7 @@ fn other_operations_agree_with_differences() {
             let deviation = (centred.square().mean_keepdim(-1) + 1e-5).sqrt();
             centred / deviation * param(g, "scale", &[4]) + param(g, "shift", &[4])
         }),
-        ("log of a softmax", |_, x| x.softmax().ln()),
+        ("log of a softmax", |_, x| x.softmax(-1).ln()),
         ("max kept", |_, x| (x - x.max_keepdim(-1)).exp()),
         ("reductions of a parameter", |g, x| {
             x * param(g, "w", &[3, 4]).mean(0) + param(g, "v", &[7, 2]).max(1).sum(0)
@@ -190,8 +190,8 @@ fn gathered_rows_agree_with_differences() {
     let error = graph.predict(&ids.mapv(|id| id + 4.0)).unwrap_err().to_string();
     assert_eq!(
         error,
-        "predict, operation gather: an id of sample 0 must be an integer from 0 to 5, got 6. Ids are positions in the table, \
-         or along the axis, from 0; look where this one comes from."
+        "predict, operation gather: an id of sample 0 must be an integer from 0 to 5, below the rows of \
+         the table, got 6. Encode the values as the table's rows are numbered."
     );
     for bad in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e300] {
         assert!(graph.predict(&ids.mapv(|id| if id == 5.0 { bad } else { id })).is_err(), "{bad}");

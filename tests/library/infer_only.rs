@@ -43,7 +43,7 @@ fn a_program_that_only_infers_has_no_symbol_of_a_backward_pass() {
     let g = Graph::builder();
     let x = g.input("x", [4, 4]).layer(Flatten).layer(Dense::units(8));
     let x = x * x.sigmoid();
-    g.output("y", x.layer(Dense::units(3)).softmax());
+    g.output("y", x.layer(Dense::units(3)).softmax(-1));
     let graph = g.build().unwrap();
     graph.save(&path).unwrap();
     let ran = Command::new(program).arg(&path).output().unwrap();

@@ -1,5 +1,6 @@
 //! Every layer of the crate passes the checks for user-defined layers, in f64 and in f32.
 
+use plywood::nn::Average;
 use plywood::prelude::*;
 use plywood::testing::{Exemption, LayerCheck};
 
@@ -112,6 +113,40 @@ block! {
         Sequential::<F>::block_of(),
         Sequential::<F>::block_of().layer(Dense::units(3)).layer(Tanh),
         Sequential::<F>::block_of().layer(Sigmoid),
+    ]), [2, 3];
+    mean: F => Average::of([
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(3)).layer(Tanh),
+        Sequential::<F>::block_of().layer(Sigmoid),
+    ]), [2, 3];
+    product: F => Product::of([
+        Sequential::<F>::block_of().layer(Dense::units(3)),
+        Sequential::<F>::block_of().layer(Dense::units(1)).layer(Sigmoid),
+        Sequential::<F>::block_of().layer(Tanh),
+        Sequential::<F>::block_of(),
+    ]), [2, 3];
+    product_of_two: F => Product::of([
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(3)).layer(Sigmoid),
+    ]), [3];
+    product_of_one: F => Product::of([Sequential::<F>::block_of().layer(Dense::units(2))]), [3];
+    squeeze_and_excitation: F => Product::of([
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(GlobalAvgPool).layer(Dense::units(3)).layer(Sigmoid)
+            .layer(Reshape::to([3, 1, 1])),
+    ]), [3, 2, 4];
+    gate_of_pixels: F => Product::of([
+        Sequential::<F>::block_of().layer(Conv2d::filters(1, 1)).layer(Sigmoid),
+        Sequential::<F>::block_of(),
+    ]), [3, 2, 2];
+    outer_product: F => Product::of([
+        Sequential::<F>::block_of().layer(Dense::units(3)).layer(Reshape::to([3, 1])),
+        Sequential::<F>::block_of().layer(Dense::units(2)),
+    ]), [4];
+    maximum: F => Maximum::of([
+        Sequential::<F>::block_of(),
+        Sequential::<F>::block_of().layer(Dense::units(3)),
+        Sequential::<F>::block_of().layer(Dense::units(1)),
     ]), [2, 3];
     concat: F => Concat::of([
         Sequential::<F>::block_of().layer(Dense::units(3)),

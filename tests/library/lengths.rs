@@ -114,7 +114,7 @@ const GRAPHS: [(&str, Make); 6] = [
             .reshape([-1, 2, 3])
             .permute([0, 1, 3, 2])
             .t()
-            .softmax()
+            .softmax(-1)
             .mean(1)
             .reshape([6])
     }),
@@ -294,7 +294,7 @@ fn what_mixes_steps_is_an_error() {
         ("flatten", |_, x| x.layer(Flatten)),
         ("attention scores", |_, x| x.matmul(x.t()).sum(1)),
         ("a product over the steps", |g, x| x.sum(2).matmul(g.param("w", [6, 2], Initializer::Zeros))),
-        ("softmax over the steps", |_, x| x.sum(2).softmax()),
+        ("softmax over the steps", |_, x| x.sum(2).softmax(-1)),
         ("dense over the steps", |_, x| x.sum(2).layer(Dense::units(2))),
         ("joined steps", |_, x| x.concat(&[x], 1).sum(1)),
         ("another order", |_, x| x.permute([0, 2, 1]).sum(1)),
@@ -558,7 +558,7 @@ fn port_layers_with_lengths_are_trained_saved_and_loaded_in_a_graph() {
         let [steps, last] = x.call(RecurrentSpec(12), [("state", state)]);
         let [attended] = steps.call(AttentionSpec(8), [("context", x), ("mask", x.step_mask())]);
         let all = attended.max(1).concat(&[last], -1);
-        g.output("order", all.layer(Dense::units(2)).softmax());
+        g.output("order", all.layer(Dense::units(2)).softmax(-1));
         g.build().unwrap()
     };
     let (train, test) = (ordered(400), ordered(500));

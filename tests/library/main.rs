@@ -33,6 +33,7 @@ mod full_disk;
 mod garments;
 mod graph_losses;
 mod graph_models;
+mod graph_operations;
 mod graphs;
 #[cfg(feature = "datasets")]
 mod idx;

@@ -4,7 +4,7 @@
 //! Each case there has the same expression here, under the same name; a case without the other fails.
 
 use crate::reference::{agree_tensors, at, number};
-use plywood::nn::{Gradient, Graph, GraphBuilder, Value};
+use plywood::nn::{Gradient, Graph, GraphBuilder, ResizeMode, Value};
 use plywood::prelude::*;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -388,10 +388,15 @@ fn length(x: V<'_>) -> V<'_> {
     x.square().sum(-1).sqrt()
 }
 
+/// The numbers from 0 to below `n`.
+fn counted(g: &GraphBuilder<f64>, n: usize) -> V<'_> {
+    g.constant(ndarray::Array1::from_iter((0..n).map(|i| i as f64)))
+}
+
 /// Two outputs that share a layer.
 fn heads<'g>(x: V<'g>, w: V<'g>, a: V<'g>, b: V<'g>) -> [V<'g>; 2] {
     let h = x.matmul(w).tanh();
-    [h.matmul(a).softmax(), h.matmul(b).sigmoid()]
+    [h.matmul(a).softmax(-1), h.matmul(b).sigmoid()]
 }
 
 sections! {
@@ -422,6 +427,18 @@ sections! {
         number_divide(x) => 2.5 / x;
         numbers(x) => 1.0 - 2.0 / ((3.0 * x - 4.0) / 5.0 + 6.0);
         scalar_input(x) => x.exp() * x;
+        erf(x) => x.erf();
+        sin(x) => x.sin();
+        cos(x) => x.cos();
+        recip(x) => x.recip();
+        floor(x) => x.floor() * x;
+        ceil(x) => x.ceil() * x;
+        round(x) => x.round() * x;
+        round_ties(x) => x.round() * x;
+        sign(x) => x.sign() * x;
+        steps_alone(x) => x.floor() + x.ceil() + x.round() + x.sign();
+        logical_not(x) => x.logical_not() + x;
+        exact_gelu(x) => 0.5 * x * (1.0 + (x / 2f64.sqrt()).erf());
     }
 
     choices {
@@ -434,6 +451,13 @@ sections! {
         leaky_relu(x) => x.greater(0.0 * x).where_cond(x, 0.1 * x);
         elu(x) => x.greater(0.0 * x).where_cond(x, x.exp() - 1.0);
         hinge(x, y) => (1.0 - x * y).relu();
+        greater_equal(x, w) => x.greater_equal(w) * x;
+        less(x, w) => x.less(w) * x;
+        less_equal(x, w) => x.less_equal(w) * x;
+        equal(x, w) => x.equal(w) * x;
+        not_equal(x, w) => x.not_equal(w) * x;
+        with_numbers(x) => x.maximum(-0.5).minimum(0.6) + x.greater(0.6) * x + x.less_equal(-0.5);
+        where_numbers(x) => x.greater(0).where_cond(2, x) + x.less(0).where_cond(x, -1.0);
     }
 
     products {
@@ -479,7 +503,7 @@ sections! {
         permute_all_of_parameter(x, w) => x * w.permute([-1, -2]);
         reshape(x) => x.reshape([3, 4]).square();
         reshape_open(x) => x.reshape([-1, 2]).square();
-        reshape_flat(x) => x.reshape([-1]).softmax();
+        reshape_flat(x) => x.reshape([-1]).softmax(-1);
         reshape_to_no_axes(x) => x.reshape([0usize; 0]).square();
         reshape_parameter(x, w) => x * w.reshape([3, -1]);
         slice(x) => x.slice(1, 1..3).square();
@@ -522,6 +546,27 @@ sections! {
         concat_of_three(x) => x.concat(&[x.exp(), x], -1).square();
         concat_of_one(x) => x.concat(&[], -1).square();
         concat_of_parameters(x, v, w) => x * v.concat(&[w, v], 0);
+        pad(x) => x.pad(-1, 1, 2, 0.5).square();
+        pad_steps(x) => x.pad(1, 2, 0, 0.0).square();
+        pad_parameter(x, w) => x * w.pad(0, 1, 1, -1.0);
+        tile(x) in g => x.tile(-1, 3).square() * counted(g, 6);
+        tile_steps(x) in g => x.tile(1, 2).square() * counted(g, 4).reshape([4, 1]);
+        tile_parameter(x, w) => x * w.tile(0, 2);
+        expand(x) in g => x.expand([3, 2]) * counted(g, 3).reshape([3, 1]);
+        expand_to_more_axes(x) in g => x.expand([4, -1, 3]) * counted(g, 3);
+        expand_parameter(x, w) => x * w.expand([3, 2, 2]);
+        flip(x) => x.flip(-1) * x;
+        flip_steps(x) => x.flip(1) * x;
+        flip_parameter(x, w) => x * w.flip(0);
+        resize_nearest_larger(x) => x.resize([5, 6], ResizeMode::Nearest).square();
+        resize_nearest_smaller(x) => x.resize([2, 3], ResizeMode::Nearest).square();
+        resize_nearest_mixed(x) => x.resize([7, 1], ResizeMode::Nearest).square();
+        resize_nearest_twice(x) => x.resize([6, 8], ResizeMode::Nearest).square();
+        resize_bilinear_larger(x) => x.resize([5, 6], ResizeMode::Bilinear).square();
+        resize_bilinear_smaller(x) => x.resize([2, 3], ResizeMode::Bilinear).square();
+        resize_bilinear_mixed(x) => x.resize([7, 1], ResizeMode::Bilinear).square();
+        resize_bilinear_twice(x) => x.resize([6, 8], ResizeMode::Bilinear).square();
+        resize_parameter(x, w) => x * w.resize([3, 5], ResizeMode::Bilinear);
     }
 
     gathering {
@@ -533,6 +578,8 @@ sections! {
         tied(ids, w) => w.gather(ids).tanh().matmul(w.t());
         with_positions(ids, w, v) => w.gather(ids) + v;
         of_constant_ids(x, w, ids) => x * w.gather(ids);
+        one_hot(ids, w) => ids.one_hot(4).matmul(w);
+        one_hot_of_samples(ids, w) => ids.one_hot(5) * w;
     }
 
     reductions {
@@ -568,20 +615,41 @@ sections! {
         max_of_vector(x, w) => x * w.max(0);
         long(x) => x.exp().sum(-1) + x.mean(-1);
         all(x) => x.exp().sum(1).sum(1);
+        min_first(x) => x.min(1).square();
+        min_last_kept(x) => x.min_keepdim(-1) * x;
+        min_of_parameter(x, w) => x * w.min(0);
+        prod_first(x) => x.prod(1);
+        prod_last_kept(x) => x.prod_keepdim(-1) * x;
+        prod_of_parameter(x, w) => x * w.prod(0);
+        prod_of_zeros(x) => x.prod(-1);
+        argmax_first(x) => x.argmax(1) * x.sum(1);
+        argmax_last(x) => x.argmax(-1) * x.sum(-1);
+        argmax_of_parameter(x, w) => x * w.argmax(0) + w;
+        cumsum_first(x) => x.cumsum(1).square();
+        cumsum_last(x) => x.cumsum(-1).square();
+        cumsum_middle(x) => x.cumsum(-2).square();
+        cumsum_of_parameter(x, w) => x * w.cumsum(0);
     }
 
     softmaxes {
-        two_axes(x) => x.softmax();
-        three_axes(x) => x.softmax();
-        four_axes(x) => x.softmax();
-        inside(x) => x.tanh().softmax().square();
-        of_parameter(x, w) => x * w.softmax();
-        of_vector(x, w) => x * w.softmax();
-        log(x) => x.softmax().ln();
+        two_axes(x) => x.softmax(-1);
+        three_axes(x) => x.softmax(-1);
+        four_axes(x) => x.softmax(-1);
+        inside(x) => x.tanh().softmax(-1).square();
+        of_parameter(x, w) => x * w.softmax(-1);
+        of_vector(x, w) => x * w.softmax(-1);
+        log(x) => x.softmax(-1).ln();
         stable_log(x) => {
             let below = x - x.max_keepdim(-1);
             below - below.exp().sum_keepdim(-1).ln()
         };
+        over_steps(x) => x.softmax(1);
+        over_channels(x) => x.softmax(1).square();
+        over_the_middle(x) => x.softmax(-2);
+        over_the_first_of_parameter(x, w) => x * w.softmax(0);
+        log_softmax(x) => x.log_softmax(-1);
+        log_softmax_over_steps(x) => x.log_softmax(1);
+        log_softmax_of_parameter(x, w) => x * w.log_softmax(0);
     }
 
     networks {
@@ -608,14 +676,14 @@ sections! {
         low_rank(x, w, a, b) => x.matmul(w + (0.5 * a).matmul(b));
         attention(x, w, b, v, c) => {
             let [q, k, values] = (x.matmul(w.t()) + b).split(-1).map(split_heads);
-            let found = (q.matmul(k.t()) / (q.size(-1) as f64).sqrt()).softmax().matmul(values);
+            let found = (q.matmul(k.t()) / (q.size(-1) as f64).sqrt()).softmax(-1).matmul(values);
             found.permute([0, 2, 1, 3]).reshape([3, 4]).matmul(v.t()) + c
         };
         causal_attention(q, k, v) in g => {
             let hidden = ndarray::Array2::from_shape_fn((3, 3), |(row, column)| f64::from(u8::from(column > row)));
             let scores = q.matmul(k.t()) / 2f64.sqrt();
             let scores = g.constant(hidden).where_cond(0.0 * scores + f64::NEG_INFINITY, scores);
-            scores.softmax().matmul(v)
+            scores.softmax(-1).matmul(v)
         };
         squeeze_and_excitation(x, w1, b1, w2, b2) => {
             let pooled = x.mean(-1).mean(-1);
@@ -642,7 +710,7 @@ sections! {
         };
         branches(x, w) => {
             let h = x.matmul(w).tanh();
-            h.softmax() * h.exp() + h.sum_keepdim(-1) - h
+            h.softmax(-1) * h.exp() + h.sum_keepdim(-1) - h
         };
         two_outputs(x, w, a, b) => heads(x, w, a, b);
         only_the_second_output(x, w, a, b) => heads(x, w, a, b);

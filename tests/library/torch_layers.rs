@@ -3,7 +3,7 @@
 //! The reference values are in torch/layers.json. torch/layers.py generated them, and describes how to regenerate them.
 
 use crate::reference::{agree_tensors as agree, at, tensor};
-use plywood::nn::Gradient;
+use plywood::nn::{Average, Gradient};
 use plywood::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -164,5 +164,21 @@ section! {
         concat_of_channels: Concat::of([block(), block().layer(GroupNorm::groups(2)), block().layer(Mish)]), true;
         concat_along_the_last_axis:
             Concat::of([block().layer(Tanh), block().layer(LayerNorm::new()), block()]).axis(3), true;
+        mean: Average::of([block().layer(LayerNorm::new()).layer(Tanh), block(), block().layer(SiLU)]), true;
+        product: Product::of([block().layer(LayerNorm::new()), block().layer(Sigmoid), block()]), true;
+        product_with_a_gate: Product::of([
+            block().layer(LayerNorm::new()),
+            block().layer(AdaptiveAvgPool2d::to(1)).layer(Sigmoid),
+        ]), true;
+        product_that_repeats_rows: Product::of([
+            block().layer(AdaptiveAvgPool2d::to([1, 5])).layer(Tanh),
+            block(),
+            block().layer(LayerNorm::new()),
+        ]), true;
+        maximum: Maximum::of([
+            block().layer(LayerNorm::new()),
+            block().layer(Tanh),
+            block().layer(LayerNorm::new()),
+        ]), true;
     }
 }

@@ -157,6 +157,18 @@ def unary():
         "number_divide": one(lambda x: 2.5 / x, d()),
         "numbers": one(lambda x: 1 - 2 / ((3 * x - 4) / 5 + 6), d()),
         "scalar_input": one(lambda x: x.exp() * x, distinct(3)),
+        "erf": one(torch.erf, d() * 3),
+        "sin": one(torch.sin, d() * 4),
+        "cos": one(torch.cos, d() * 4),
+        "recip": one(torch.reciprocal, p()),
+        "floor": one(lambda x: x.floor() * x, d() * 5),
+        "ceil": one(lambda x: x.ceil() * x, d() * 5),
+        "round": one(lambda x: x.round() * x, d() * 5),
+        "round_ties": one(lambda x: x.round() * x, torch.tensor([[-1.5, -0.5, 0.5], [1.5, 2.5, 3.5]])),
+        "sign": one(lambda x: apart(x).sign() * x, d()),
+        "steps_alone": one(lambda x: x.floor() + x.ceil() + x.round() + x.sign() + 0 * x, d() * 5),
+        "logical_not": one(lambda x: x.logical_not().double() + x, torch.tensor([[0.0, 1.5, -0.0], [-2.5, 0.0, 0.5]])),
+        "exact_gelu": one(F.gelu, d() * 3),
     }
 
 
@@ -240,6 +252,23 @@ def choices():
         "leaky_relu": case(lambda x: F.leaky_relu(apart(x), 0.1), {"x": inp(distinct(2, 3))}),
         "elu": case(lambda x: F.elu(apart(x)), {"x": inp(distinct(2, 3))}),
         "hinge": case(lambda x, y: apart(1 - x * y).clamp(min=0), {"x": x(), "y": x()}),
+        # Some of them are equal.
+        **{
+            name: case(lambda x, w: f(x, w).double() * x, {"x": inp(condition(2, 3, 2)), "w": par(condition(3, 1))})
+            for name, f in {
+                "greater_equal": torch.ge,
+                "less": torch.lt,
+                "less_equal": torch.le,
+                "equal": torch.eq,
+                "not_equal": torch.ne,
+            }.items()
+        },
+        "with_numbers": case(
+            lambda x: apart(x, 0.6, -0.5).clamp(-0.5, 0.6) + (x > 0.6).double() * x + (x <= -0.5).double(), {"x": inp(distinct(2, 3, 2))}
+        ),
+        "where_numbers": case(
+            lambda x: torch.where(apart(x) > 0, 2.0, x) + torch.where(x < 0, x, -1.0), {"x": inp(distinct(2, 3))}
+        ),
     }
 
 
@@ -336,6 +365,26 @@ def axes():
         "concat_of_parameters": case(
             lambda x, v, w: x * torch.cat([v, w, v], 0), {"x": i(2, 4, 2), "v": p(1, 2), "w": p(2, 2)}
         ),
+        "pad": one(lambda x: sq(F.pad(x, (1, 2), value=0.5)), 2, 2, 3),
+        "pad_steps": one(lambda x: sq(F.pad(x, (0, 0, 2, 0))), 2, 2, 3),
+        "pad_parameter": case(lambda x, w: x * F.pad(w, (0, 0, 1, 1), value=-1.0), {"x": i(2, 4, 2), "w": p(2, 2)}),
+        "tile": one(lambda x: sq(x.tile(1, 1, 3)) * torch.arange(6).double(), 2, 2, 2),
+        "tile_steps": one(lambda x: sq(x.tile(1, 2, 1)) * torch.arange(4.0).double()[:, None], 2, 2, 2),
+        "tile_parameter": case(lambda x, w: x * w.tile(2, 1), {"x": i(2, 4, 2), "w": p(2, 2)}),
+        "expand": one(lambda x: x.expand(2, 3, 2) * torch.arange(3.0).double()[:, None], 2, 1, 2),
+        "expand_to_more_axes": one(lambda x: x[:, None].expand(-1, 4, -1, 3) * torch.arange(3.0).double(), 2, 2, 1),
+        "expand_parameter": case(lambda x, w: x * w.expand(3, 2, 2), {"x": i(2, 3, 2, 2), "w": p(2, 1)}),
+        "flip": one(lambda x: x.flip(-1) * x, 2, 2, 3),
+        "flip_steps": one(lambda x: x.flip(1) * x, 2, 3, 2),
+        "flip_parameter": case(lambda x, w: x * w.flip(0), {"x": i(2, 3, 2), "w": p(3, 2)}),
+        **{
+            f"resize_{mode}_{name}": one(lambda x: sq(F.interpolate(x, size, mode=mode)), 2, 2, 3, 4)
+            for mode in ["nearest", "bilinear"]
+            for name, size in {"larger": (5, 6), "smaller": (2, 3), "mixed": (7, 1), "twice": (6, 8)}.items()
+        },
+        "resize_parameter": case(
+            lambda x, w: x * F.interpolate(w[None], (3, 5), mode="bilinear")[0], {"x": i(2, 1, 3, 5), "w": p(1, 2, 3)}
+        ),
     }
 
 
@@ -364,6 +413,10 @@ def gathering():
             lambda x, w, ids: x * rows(w, ids),
             {"x": inp(draw(2, 3, 2)), "w": p(4, 2), "ids": const(torch.tensor([3.0, 1.0, 3.0]))},
         ),
+        "one_hot": case(
+            lambda ids, w: F.one_hot(ids.long(), 4).double() @ w, {"ids": repeated(), "w": p(4, 2)}
+        ),
+        "one_hot_of_samples": case(lambda ids, w: F.one_hot(ids.long(), 5) * w, {"ids": ids(3), "w": p(5)}),
     }
 
 
@@ -393,6 +446,26 @@ def reductions():
         found[f"{name}_of_vector"] = case(lambda x, w: x * f(w, 0), {"x": inp(draw(2, 3)), "w": par(distinct(5))})
     found["long"] = case(lambda x: x.exp().sum(-1) + x.mean(-1), {"x": inp(draw(2, 19))})
     found["all"] = case(lambda x: x.exp().sum((1, 2)), {"x": inp(draw(2, 3, 2))})
+    x, w = (lambda *shape: inp(distinct(*shape))), (lambda *shape: par(distinct(*shape)))
+    zeros = lambda: inp(torch.tensor([[0.5, 0.0, 2.0], [0.0, -1.5, 0.0], [1.5, 2.0, -0.5]]))
+    smallest = lambda x, axis, keepdim=False: -largest(-x, axis, keepdim)
+    at = lambda x, axis: x.argmax(axis).double()
+    found |= {
+        "min_first": case(lambda x: torch.square(smallest(x, 1)), {"x": x(2, 3, 2)}),
+        "min_last_kept": case(lambda x: smallest(x, -1, True) * x, {"x": x(2, 3, 2)}),
+        "min_of_parameter": case(lambda x, w: x * smallest(w, 0), {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+        "prod_first": case(lambda x: x.prod(1), {"x": x(2, 3, 2)}),
+        "prod_last_kept": case(lambda x: x.prod(-1, keepdim=True) * x, {"x": x(2, 3, 2)}),
+        "prod_of_parameter": case(lambda x, w: x * w.prod(0), {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+        "prod_of_zeros": case(lambda x: x.prod(-1), {"x": zeros()}),
+        "argmax_first": case(lambda x: at(x, 1) * x.sum(1), {"x": x(2, 3, 2)}),
+        "argmax_last": case(lambda x: at(x, -1) * x.sum(-1), {"x": x(2, 3, 2)}),
+        "argmax_of_parameter": case(lambda x, w: x * at(w, 0) + w, {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+        "cumsum_first": case(lambda x: torch.square(x.cumsum(1)), {"x": x(2, 3, 2)}),
+        "cumsum_last": case(lambda x: torch.square(x.cumsum(-1)), {"x": x(2, 2, 4)}),
+        "cumsum_middle": case(lambda x: torch.square(x.cumsum(-2)), {"x": x(2, 2, 3, 2)}),
+        "cumsum_of_parameter": case(lambda x, w: x * w.cumsum(0), {"x": inp(draw(2, 3, 2)), "w": w(3, 2)}),
+    }
     return found
 
 
@@ -409,6 +482,17 @@ def softmaxes():
         "of_vector": case(lambda x, w: x * soft(w), {"x": inp(draw(2, 3)), "w": par(draw(3))}),
         "log": one(lambda x: F.log_softmax(x, -1), 2, 4),
         "stable_log": one(lambda x: F.log_softmax(x, -1), 2, 4),
+        "over_steps": one(lambda x: x.softmax(1), 2, 3, 2),
+        "over_channels": one(lambda x: torch.square(x.softmax(1)), 2, 3, 2, 2),
+        "over_the_middle": one(lambda x: x.softmax(-2), 2, 2, 3, 2),
+        "over_the_first_of_parameter": case(
+            lambda x, w: x * w.softmax(0), {"x": inp(draw(2, 2, 3)), "w": par(draw(2, 3))}
+        ),
+        "log_softmax": one(lambda x: F.log_softmax(x, -1), 2, 2, 3),
+        "log_softmax_over_steps": one(lambda x: F.log_softmax(x, 1), 2, 3, 2),
+        "log_softmax_of_parameter": case(
+            lambda x, w: x * F.log_softmax(w, 0), {"x": inp(draw(2, 2, 3)), "w": par(draw(2, 3))}
+        ),
     }
 
 

@@ -11,6 +11,7 @@ the output, and the gradients of the input and the parameters.
 
 import json
 import sys
+from functools import reduce
 
 import torch
 from torch import nn
@@ -156,6 +157,21 @@ class Sum(nn.ModuleList):
         return sum(branch(x) for branch in self)
 
 
+class Mean(nn.ModuleList):
+    def forward(self, x):
+        return sum(branch(x) for branch in self) / len(self)
+
+
+class Product(nn.ModuleList):
+    def forward(self, x):
+        return reduce(torch.mul, (branch(x) for branch in self))
+
+
+class Maximum(nn.ModuleList):
+    def forward(self, x):
+        return reduce(torch.maximum, (branch(x) for branch in self))
+
+
 class Concat(nn.ModuleList):
     axis = 1
 
@@ -179,6 +195,15 @@ def containers():
             Concat([nn.Sequential(), nn.Sequential(shaken(nn.GroupNorm(2, 4))), nn.Sequential(nn.Mish())]), image
         ),
         "concat_along_the_last_axis": case(last, image),
+        "mean": case(Mean([nn.Sequential(norm(5), nn.Tanh()), nn.Sequential(), nn.Sequential(nn.SiLU())]), image),
+        "product": case(Product([nn.Sequential(norm(6)), nn.Sequential(nn.Sigmoid()), nn.Sequential()]), x),
+        "product_with_a_gate": case(
+            Product([nn.Sequential(norm(5)), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sigmoid())]), image
+        ),
+        "product_that_repeats_rows": case(
+            Product([nn.Sequential(nn.AdaptiveAvgPool2d((1, 5)), nn.Tanh()), nn.Sequential(), nn.Sequential(norm(5))]), image
+        ),
+        "maximum": case(Maximum([nn.Sequential(norm(6)), nn.Sequential(nn.Tanh()), nn.Sequential(norm(6))]), x),
     }
 
 

@@ -14,8 +14,10 @@
 //! | `scalar.rs` | the trait of the element types `f32` and `f64`, with all kernels as methods |
 //! | `gemm/`, `matmul.rs` | matrix products and transposes |
 //! | `activation/` | activation functions and their derivatives; branch-free `exp` and `tanh`; softmax, log-softmax, and cross-entropy |
+//! | `elementwise/` | functions of one, two and three numbers and their derivatives, for chains of them |
+//! | `along.rs` | passes along an axis: extremes, products, sums so far |
 //! | `norm/` | sums, scalings and normalization over the rows of a matrix, and over the channels of images |
-//! | `conv/` | im2col and col2im; pooling |
+//! | `conv/` | im2col and col2im; pooling; images in other sizes |
 //! | `embedding.rs` | looking up rows of a table by id, and their gradients |
 //! | `losses.rs` | elementwise losses and their derivatives |
 //! | `optim/` | the optimizers' passes over a parameter: gradient descent and shared code; Adam, software-pipelined; the other rules |
@@ -39,11 +41,12 @@
 //! level, and have bits that depend on it: products of `f32` matrices, which agree on all levels with fused
 //! multiply-add (`gemm/mod.rs`), and Adam's pass in `f32`. The module `level` determines the level in use.
 //!
-//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. `ln`, and in
-//! `f64` also `exp` and `tanh`, are the standard library's; their results may differ between platforms, but not between
-//! runs.
+//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. `ln`, `sin` and
+//! `cos`, and in `f64` also `exp` and `tanh`, are the standard library's; their results may differ between platforms, but
+//! not between runs.
 
 mod activation;
+mod along;
 mod augment;
 mod conv;
 mod convert;
@@ -70,9 +73,11 @@ mod workspace;
 #[doc(hidden)]
 pub use activation::{Activation, Gate};
 #[doc(hidden)]
+pub use along::Most;
+#[doc(hidden)]
 pub use augment::{Move, Warp};
 #[doc(hidden)]
-pub use conv::{BEHIND, PixelRun, Span, Windows};
+pub use conv::{BEHIND, Between, PixelRun, Span, Windows};
 pub(crate) use dispatch::kernels;
 #[doc(hidden)]
 pub use elementwise::{Binary, Pair, Side, Unary};

@@ -33,6 +33,7 @@ pub trait Scalar:
     + Serialize
     + DeserializeOwned
     + crate::activation::Activations<Self>
+    + crate::along::Along<Self>
     + crate::optim::adam::AdamPass<Self>
     + crate::optim::adaptive::Adaptive<Self>
     + crate::norm::channels::Channels<Self>
@@ -42,6 +43,7 @@ pub trait Scalar:
     + crate::augment::Images<Self>
     + crate::losses::Losses<Self>
     + crate::matmul::MatMul
+    + crate::conv::blend::Blending<Self>
     + crate::conv::im2col::Patches<Self>
     + crate::norm::rows::RowKernels<Self>
     + crate::activation::softmax::Softmaxes<Self>

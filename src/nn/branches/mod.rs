@@ -1,9 +1,9 @@
-//! The common part of [`Residual`](crate::nn::Residual), [`Concat`](crate::nn::Concat) and [`Add`](crate::nn::Add):
-//! parallel blocks on the same input.
+//! The common part of [`Residual`](crate::nn::Residual), [`Concat`](crate::nn::Concat), [`Add`](crate::nn::Add) and the
+//! layers like it: parallel blocks on the same input.
 //!
 //! ```text
 //!           ┌─> block 0 ─> y_0 ─┐
-//!   x ──────┼─> block 1 ─> y_1 ─┼──> joined: a sum, or one after the other along an axis
+//!   x ──────┼─> block 1 ─> y_1 ─┼──> joined: a sum, a product, …, or one after the other along an axis
 //!           └─> block 2 ─> y_2 ─┘
 //! ```
 //!
@@ -11,11 +11,19 @@
 //! itself, the others copies, because a layer may work in place.
 
 mod add;
+mod average;
 mod concat;
+mod fold;
+mod join;
+mod maximum;
+mod product;
 mod residual;
 
 pub use add::{Add, AddSpec};
+pub use average::{Average, AverageSpec};
 pub use concat::{Concat, ConcatSpec};
+pub use maximum::{Maximum, MaximumSpec};
+pub use product::{Product, ProductSpec};
 pub use residual::{Residual, ResidualSpec};
 
 use super::sequential::{Sequential, SequentialBuilder};

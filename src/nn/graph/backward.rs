@@ -4,10 +4,11 @@
 //! depend on nothing else.
 
 use super::Graph;
-use super::compute::{MAX_READS, expand_back};
+use super::compute::MAX_READS;
 use super::contribution;
 use super::op::{TrainOp, lost};
 use super::op_backward::{Backward, Give, Held, Part};
+use super::ops::expand_back;
 use super::plan::{Action, Plan, Step};
 use super::program::{MAX_LOADS, Program};
 use super::shape::Shapes;

@@ -1,15 +1,16 @@
 //! The steps of a plan that are no layers: operations, programs, and repeated values.
 
 use super::op::{InferOp, lost};
+use super::ops::expand;
 use super::plan::{Action, Step};
 use super::program::MAX_LOADS;
-use super::shape::{MAX_INPUTS, Shape, Shapes};
+use super::shape::{MAX_INPUTS, Shapes};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::io::Io;
 use crate::nn::ports::{MAX_PORTS, Ports};
-use crate::tensor::{Tensor, recycle, reshape, scratch, slice, slice_mut, standard};
-use ndarray::{ArrayViewD, ArrayViewMutD, Dimension, IxDyn};
+use crate::tensor::{Tensor, recycle, reshape, scratch, slice_mut, standard};
+use ndarray::Dimension;
 
 /// The maximum number of values that a step reads.
 pub(super) const MAX_READS: usize = if MAX_LOADS > MAX_INPUTS { MAX_LOADS } else { MAX_INPUTS };
@@ -56,49 +57,6 @@ pub(super) fn may_be_in_place<F: Scalar, O: InferOp<F> + ?Sized>(step: &Step<O>)
         Action::Program(program) => program.is_sum(),
         _ => false,
     }
-}
-
-/// Returns the shape with axes of size 1 in front of the sizes, as many as it lacks.
-fn padded(own: &Shape, target: &Shape, batch: usize) -> IxDyn {
-    let mut whole = IxDyn::zeros(target.sizes.len() + own.lead());
-    whole.slice_mut().fill(1);
-    if own.batched {
-        whole[0] = batch;
-    }
-    let lead = whole.ndim() - own.sizes.len();
-    own.sizes.iter().enumerate().for_each(|(i, &n)| whole[lead + i] = n);
-    whole
-}
-
-/// Repeats a value along its axes of size 1.
-fn expand<F: Scalar>(x: &[F], own: &Shape, target: &Shape, batch: usize, out: &mut [F]) {
-    let x = ArrayViewD::from_shape(padded(own, target, batch), x).expect("as many numbers");
-    let whole = target.whole(batch);
-    let mut out = ArrayViewMutD::from_shape(whole.clone(), out).expect("as many numbers");
-    out.assign(&x.broadcast(whole).expect("a shape that broadcasts"));
-}
-
-/// Adds up the gradient of what [`expand`] repeated, axis by axis.
-pub(super) fn expand_back<F: Scalar>(grad: Tensor<F>, shapes: Shapes<'_>) -> Tensor<F> {
-    let (own, target) = (&shapes.inputs[0], shapes.output);
-    let from = padded(own, target, shapes.batch);
-    let mut sum = standard(grad);
-    for axis in 0..from.ndim() {
-        let size = sum.shape()[axis];
-        if from[axis] == size {
-            continue;
-        }
-        let inner: usize = sum.shape()[axis + 1..].iter().product();
-        let mut shape = sum.raw_dim();
-        shape[axis] = 1;
-        let mut less = scratch(shape.slice());
-        let blocks = slice(&sum).chunks_exact((size * inner).max(1));
-        for (block, out) in blocks.zip(slice_mut(&mut less).chunks_exact_mut(inner.max(1))) {
-            F::sum_columns(block, F::zero(), out);
-        }
-        recycle(std::mem::replace(&mut sum, less));
-    }
-    reshape(sum, own.whole(shapes.batch))
 }
 
 /// Calls a layer of several ports. `input` gives it an array that it may keep, and `put` gets its outputs.

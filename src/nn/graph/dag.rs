@@ -168,7 +168,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             }
         }
         let name = |k: usize| &self.params[k].name;
-        if let Some(k) = params.iter().position(|used| !used).filter(|&k| !name(k).is_empty()) {
+        if let Some(k) = (0..params.len()).find(|&k| !params[k] && !name(k).is_empty()) {
             return Err(Error::data(
                 format!("the parameter {:?}", name(k)),
                 "be read by an output",

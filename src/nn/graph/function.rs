@@ -5,6 +5,7 @@ use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::{Binary, Scalar, Unary};
 use crate::nn::output_activation::OutputActivation;
+use std::ops::Range;
 
 /// An elementwise function of one, two or three values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +17,7 @@ pub(crate) enum Function {
 }
 
 /// The functions of one number without fields, those of two, and that of three, by kind.
-const PLAIN: [(&str, Function); 17] = [
+const PLAIN: [(&str, Function); 30] = [
     ("neg", Function::Unary(Unary::Neg)),
     ("exp", Function::Unary(Unary::Exp)),
     ("ln", Function::Unary(Unary::Ln)),
@@ -26,6 +27,14 @@ const PLAIN: [(&str, Function); 17] = [
     ("tanh", Function::Unary(Unary::Tanh)),
     ("sigmoid", Function::Unary(Unary::Sigmoid)),
     ("relu", Function::Unary(Unary::ReLU)),
+    ("erf", Function::Unary(Unary::Erf)),
+    ("sin", Function::Unary(Unary::Sin)),
+    ("cos", Function::Unary(Unary::Cos)),
+    ("floor", Function::Unary(Unary::Floor)),
+    ("ceil", Function::Unary(Unary::Ceil)),
+    ("round", Function::Unary(Unary::Round)),
+    ("sign", Function::Unary(Unary::Sign)),
+    ("logical_not", Function::Unary(Unary::Not)),
     ("add", Function::Binary(Binary::Add)),
     ("subtract", Function::Binary(Binary::Subtract)),
     ("multiply", Function::Binary(Binary::Multiply)),
@@ -33,6 +42,11 @@ const PLAIN: [(&str, Function); 17] = [
     ("maximum", Function::Binary(Binary::Maximum)),
     ("minimum", Function::Binary(Binary::Minimum)),
     ("greater", Function::Binary(Binary::Greater)),
+    ("greater_equal", Function::Binary(Binary::GreaterEqual)),
+    ("less", Function::Binary(Binary::Less)),
+    ("less_equal", Function::Binary(Binary::LessEqual)),
+    ("equal", Function::Binary(Binary::Equal)),
+    ("not_equal", Function::Binary(Binary::NotEqual)),
     ("where", Function::Where),
 ];
 
@@ -96,15 +110,18 @@ impl Function {
 
     /// Returns what is known of the results, if this is known of the first input.
     pub fn output_activation(self, input: OutputActivation) -> OutputActivation {
-        use Unary::{Abs, DivideBy, Exp, Neg, Plus, ReLU, Sigmoid, Square, Tanh, Times};
+        use Unary::{
+            Abs, Cos, DivideBy, Erf, Exp, Neg, Not, Plus, ReLU, Sigmoid, Sign, Sin, Square, Tanh, Times,
+        };
         let linear = input == OutputActivation::Linear;
         match self {
             Self::Unary(Sigmoid) => OutputActivation::Sigmoid,
             Self::Unary(ReLU | Square | Abs | Exp) => OutputActivation::NonNegative,
-            Self::Unary(Tanh) => OutputActivation::Bounded,
+            Self::Unary(Tanh | Erf | Sin | Cos | Sign) => OutputActivation::Bounded,
             Self::Unary(Neg | Plus(_) | Times(_) | DivideBy(_)) if linear => OutputActivation::Linear,
             Self::Binary(Binary::Add | Binary::Subtract) if linear => OutputActivation::Linear,
-            Self::Binary(Binary::Greater) => OutputActivation::UnitInterval,
+            Self::Unary(Not) => OutputActivation::UnitInterval,
+            Self::Binary(f) if f.is_comparison() => OutputActivation::UnitInterval,
             _ => OutputActivation::Unknown,
         }
     }
@@ -118,9 +135,18 @@ impl Function {
         }
     }
 
+    /// Returns the numbers of the inputs that have a derivative other than 0.
+    pub fn differentiable(self) -> Range<usize> {
+        match self {
+            Self::Unary(f) if f.is_step() => 0..0,
+            Self::Binary(f) if f.is_comparison() => 0..0,
+            Self::Where => 1..3,
+            other => 0..other.inputs(),
+        }
+    }
+
     /// Checks the numbers that are part of the function, in the element type of the graph.
     pub fn check_numbers<F: Scalar>(self) -> Result<()> {
-        let name = format!("the number of {}", self.kind());
         match self {
             Self::Unary(Unary::Clip(low, high)) => {
                 // The bounds may be infinite.
@@ -133,16 +159,10 @@ impl Function {
             }
             Self::Unary(Unary::DivideBy(c)) if F::of(c) == F::zero() => {
                 let expected = format!("a number that is not 0 in {}", F::NAME);
-                Err(Error::argument(name, expected, c)
+                Err(Error::argument(format!("the number of {}", self.kind()), expected, c)
                     .help("Look where it comes from: no result would be finite."))
             }
-            // An infinite number may be meant: a mask adds -∞.
-            _ => match self.numbers().iter().find(|&&c| c.is_nan() || c.is_finite() && !F::of(c).is_finite())
-            {
-                Some(c) => Err(Error::argument(name, format!("a number that {} holds", F::NAME), c)
-                    .help("Look where it comes from: no result would be finite.")),
-                None => Ok(()),
-            },
+            _ => self.numbers().iter().try_for_each(|&c| check_number::<F>(self.kind(), c)),
         }
     }
 
@@ -152,6 +172,16 @@ impl Function {
         let (first, rest) = inputs.split_first().ok_or_else(super::op::lost)?;
         rest.iter().try_fold((*first).clone(), |shape, other| broadcast(&shape, other))?.check()
     }
+}
+
+/// Checks a number that a function or an operation of this kind is given.
+pub(super) fn check_number<F: Scalar>(kind: &str, c: f64) -> Result<()> {
+    // An infinite number may be meant: a mask adds -∞.
+    if !c.is_nan() && (c.is_infinite() || F::of(c).is_finite()) {
+        return Ok(());
+    }
+    Err(Error::argument(format!("the number of {kind}"), format!("a number that {} holds", F::NAME), c)
+        .help("Look where it comes from: no result would be finite."))
 }
 
 fn fields(kind: &str, expected: usize) -> Error {

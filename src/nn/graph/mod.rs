@@ -5,7 +5,9 @@
 //!
 //! ```text
 //! builder.rs              records nodes; errors with the user's line
-//! layers.rs, value.rs     the calls that add layers and operations; positions.rs has the types of their arguments
+//! layers.rs               the calls that add layers
+//! value.rs                the calls that add elementwise functions; value_axes.rs those along an axis; value_moves.rs those
+//!                         that move numbers; positions.rs and operand.rs have the types of their arguments
 //! lengths.rs              the calls about lengths of sequences
 //! nodes.rs, dag.rs        the nodes, and the checks of all graphs, built and loaded
 //! plan.rs                 nodes → steps: dead nodes fall away, elementwise functions join programs
@@ -18,6 +20,7 @@
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
 //! op_table.rs             the operations that a file may hold
 //! lone_op.rs              an operation outside of a graph, for its check
+//! pairwise.rs             a function of two values outside of a graph, for layers
 //! ```
 
 mod backward;
@@ -38,7 +41,9 @@ mod nodes;
 mod op;
 mod op_backward;
 mod op_table;
+mod operand;
 mod ops;
+mod pairwise;
 mod plan;
 mod positions;
 mod program;
@@ -47,6 +52,8 @@ mod spec;
 mod summary;
 mod train;
 mod value;
+mod value_axes;
+mod value_moves;
 
 pub use builder::{GraphBuilder, Value};
 pub(crate) use dag::Dag;
@@ -56,6 +63,9 @@ pub(crate) use op::{InferOp, TrainOp};
 pub use op::{Needs, Op, Steps};
 pub use op_backward::Backward;
 pub(in crate::nn) use op_table::Ops;
+pub use operand::Operand;
+pub use ops::ResizeMode;
+pub(in crate::nn) use pairwise::Pairwise;
 pub use positions::{Positions, Size};
 pub use shape::{Shape, Shapes};
 pub use spec::GraphSpec;

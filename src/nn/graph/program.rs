@@ -69,13 +69,8 @@ pub(super) struct Code {
 impl Code {
     /// The registers of the arguments that have a derivative, with the number of each.
     fn differentiable(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let arguments = match self.function {
-            Function::Binary(Binary::Greater) => 0..0,
-            Function::Where => 1..3,
-            other => 0..other.inputs(),
-        };
         let of = self.of;
-        arguments.map(move |i| (i, of[i]))
+        self.function.differentiable().map(move |i| (i, of[i]))
     }
 }
 

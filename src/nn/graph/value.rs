@@ -1,12 +1,8 @@
-//! The operations on values of a graph that is being built.
+//! The elementwise functions of values of a graph that is being built, and operators.
 
 use super::builder::Value;
 use super::function::Function;
-use super::ops::{
-    Concat, Filled, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax,
-    TakeAlong, Transpose,
-};
-use super::positions::{Positions, Size};
+use super::operand::Operand;
 use crate::kernels::{Binary, Scalar, Unary};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -19,8 +15,10 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 /// let g = Graph::builder();
 /// let x = g.input("x", [3]);
 /// g.output("silu", x * x.sigmoid());
-/// g.output("gelu", 0.5 * x * (1.0 + (0.797_884_56 * (x + 0.044_715 * x.powf(3.0))).tanh()));
-/// assert_eq!(g.build()?.outputs().len(), 2);
+/// g.output("gelu", 0.5 * x * (1.0 + (x / 2f64.sqrt()).erf()));
+/// g.output("octave", (x.abs().ln() / 2f64.ln()).floor());
+/// g.output("angle", (x * 0.1).sin().concat(&[(x * 0.1).cos()], -1));
+/// assert_eq!(g.build()?.outputs().len(), 4);
 /// # Ok::<(), plywood::Error>(())
 /// ```
 impl<'g, F: Scalar> Value<'g, F> {
@@ -30,8 +28,9 @@ impl<'g, F: Scalar> Value<'g, F> {
     }
 
     #[track_caller]
-    fn binary(self, f: Binary, other: Self) -> Self {
-        self.builder.function(Function::Binary(f), &[self, other])
+    fn binary(self, f: Binary, other: impl Operand<'g, F>) -> Self {
+        let f = Function::Binary(f);
+        self.builder.function(f, &[self, other.operand(self.builder, f.kind())])
     }
 
     /// `e^x`.
@@ -90,32 +89,118 @@ impl<'g, F: Scalar> Value<'g, F> {
         self.unary(Unary::ReLU)
     }
 
+    /// The error function, `2 / √π · ∫_0^x e^(-t²) dt`: `torch.erf`, ONNX's `Erf`. With it, GELU is
+    /// `0.5 * x * (1.0 + (x / 2f64.sqrt()).erf())`.
+    #[track_caller]
+    pub fn erf(self) -> Self {
+        self.unary(Unary::Erf)
+    }
+
+    /// The sine of `x`, in radians. It is NaN for infinite numbers.
+    #[track_caller]
+    pub fn sin(self) -> Self {
+        self.unary(Unary::Sin)
+    }
+
+    /// The cosine of `x`, in radians. It is NaN for infinite numbers.
+    #[track_caller]
+    pub fn cos(self) -> Self {
+        self.unary(Unary::Cos)
+    }
+
+    /// `1 / x`: `torch.reciprocal`, ONNX's `Reciprocal`. It is infinite at 0.
+    #[track_caller]
+    pub fn recip(self) -> Self {
+        self.unary(Unary::DivideInto(1.0))
+    }
+
+    /// The largest integer that is not above `x`, keeping NaN. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn floor(self) -> Self {
+        self.unary(Unary::Floor)
+    }
+
+    /// The smallest integer that is not below `x`, keeping NaN. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn ceil(self) -> Self {
+        self.unary(Unary::Ceil)
+    }
+
+    /// The nearest integer, keeping NaN: `torch.round`, `np.round`. Of two that are equally near it is the even one: 2.5
+    /// becomes 2, and 3.5 becomes 4. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn round(self) -> Self {
+        self.unary(Unary::Round)
+    }
+
+    /// -1, 0 or 1, by the sign of `x`, keeping NaN: `np.sign`. The derivative is 0, as in PyTorch.
+    #[track_caller]
+    pub fn sign(self) -> Self {
+        self.unary(Unary::Sign)
+    }
+
+    /// 1 where `x` is 0, else 0, also for NaN: `torch.logical_not`. It has no gradient.
+    #[track_caller]
+    pub fn logical_not(self) -> Self {
+        self.unary(Unary::Not)
+    }
+
     /// `min(max(x, low), high)`, keeping NaN: `torch.clamp`. The derivative is 1 from `low` to `high`, both included.
     #[track_caller]
     pub fn clip(self, low: f64, high: f64) -> Self {
         self.unary(Unary::Clip(low, high))
     }
 
-    /// The larger of two values, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
+    /// The larger of two values, or of a value and a number, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
     #[track_caller]
-    pub fn maximum(self, other: Self) -> Self {
+    pub fn maximum(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Maximum, other)
     }
 
-    /// The smaller of two values, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
+    /// The smaller of two values, or of a value and a number, number by number; NaN if one of them is. Of equal ones the first gets the gradient.
     #[track_caller]
-    pub fn minimum(self, other: Self) -> Self {
+    pub fn minimum(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Minimum, other)
     }
 
-    /// 1 where it is greater than the other, else 0, also for NaN. It has no gradient.
+    /// 1 where it is greater than the other, else 0, also for NaN: `torch.gt`. It has no gradient.
     #[track_caller]
-    pub fn greater(self, other: Self) -> Self {
+    pub fn greater(self, other: impl Operand<'g, F>) -> Self {
         self.binary(Binary::Greater, other)
     }
 
-    /// `a` where this value is not 0, else `b`: `torch.where`. What is not taken has no part in the result, even if it is
-    /// NaN, and gets no gradient; nor does the condition.
+    /// 1 where it is greater than the other or equal, else 0, also for NaN: `torch.ge`. It has no gradient.
+    #[track_caller]
+    pub fn greater_equal(self, other: impl Operand<'g, F>) -> Self {
+        self.binary(Binary::GreaterEqual, other)
+    }
+
+    /// 1 where it is less than the other, else 0, also for NaN: `torch.lt`. It has no gradient.
+    #[track_caller]
+    pub fn less(self, other: impl Operand<'g, F>) -> Self {
+        self.binary(Binary::Less, other)
+    }
+
+    /// 1 where it is less than the other or equal, else 0, also for NaN: `torch.le`. It has no gradient.
+    #[track_caller]
+    pub fn less_equal(self, other: impl Operand<'g, F>) -> Self {
+        self.binary(Binary::LessEqual, other)
+    }
+
+    /// 1 where both are equal, else 0; NaN equals nothing: `torch.eq`. It has no gradient.
+    #[track_caller]
+    pub fn equal(self, other: impl Operand<'g, F>) -> Self {
+        self.binary(Binary::Equal, other)
+    }
+
+    /// 1 where both differ, also where one is NaN, else 0: `torch.ne`. It has no gradient.
+    #[track_caller]
+    pub fn not_equal(self, other: impl Operand<'g, F>) -> Self {
+        self.binary(Binary::NotEqual, other)
+    }
+
+    /// `a` where this value is not 0, else `b`: `torch.where`. Both may be numbers. What is not taken has no part in the
+    /// result, even if it is NaN, and gets no gradient; nor does the condition.
     ///
     /// ```
     /// use plywood::nn::Graph;
@@ -123,243 +208,16 @@ impl<'g, F: Scalar> Value<'g, F> {
     ///
     /// let g = Graph::builder();
     /// let x = g.input("x", [2]);
-    /// let zero = g.constant(plywood::ndarray::arr0(0.0));
-    /// g.output("leaky", x.greater(zero).where_cond(x, 0.1 * x));
+    /// g.output("leaky", x.greater(0).where_cond(x, 0.1 * x));
     /// let y = g.build()?.predict(&plywood::ndarray::arr2(&[[3.0, -3.0]]))?;
     /// assert_eq!(y, plywood::ndarray::arr2(&[[3.0, -0.3]]).into_dyn());
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[track_caller]
-    pub fn where_cond(self, a: Self, b: Self) -> Self {
-        self.builder.function(Function::Where, &[self, a, b])
-    }
-}
-
-/// Products, and reductions along an axis.
-///
-/// An attention head, of queries, keys and values `[batch, steps, n]`:
-///
-/// ```
-/// use plywood::nn::{Graph, Value};
-/// use plywood::prelude::*;
-///
-/// fn head<'g>(q: Value<'g>, k: Value<'g>, v: Value<'g>) -> Value<'g> {
-///     let scores = q.matmul(k.t()) / (q.size(-1) as f64).sqrt(); // [batch, steps, steps]
-///     scores.softmax().matmul(v)
-/// }
-/// let g = Graph::builder();
-/// let x = g.input("x", [5, 8]);
-/// let [q, k, v] = x.layer(Dense::units(3 * 8)).split(-1);
-/// g.output("y", head(q, k, v));
-/// assert_eq!(g.build()?.outputs()[0].shape(), [5, 8]);
-/// # Ok::<(), plywood::Error>(())
-/// ```
-impl<'g, F: Scalar> Value<'g, F> {
-    /// The product of matrices, over the last axis of this value and the second-to-last of the other.
-    ///
-    /// | this | other | result |
-    /// |---|---|---|
-    /// | `[…, k]` | `[k, m]`, a parameter | `[…, m]` |
-    /// | `[…, n, k]` | `[…, k, m]`, the same axes in front | `[…, n, m]` |
-    ///
-    /// `x.matmul(y.t())` multiplies with the transpose without making it.
-    #[track_caller]
-    pub fn matmul(self, other: Self) -> Self {
-        // The transpose stays in the graph for whoever else reads it, and falls away if nobody does.
-        let original = other.inputs_if("transpose").and_then(|inputs| inputs.first().copied());
-        let op = MatMul { transposed: original.is_some() };
-        self.builder.op(op, &[self, original.unwrap_or(other)])
-    }
-
-    /// The sum along an axis, which goes.
-    #[track_caller]
-    pub fn sum(self, axis: isize) -> Self {
-        self.reduce::<SUM>(axis, false)
-    }
-
-    /// The sum along an axis, which stays with a size of 1.
-    #[track_caller]
-    pub fn sum_keepdim(self, axis: isize) -> Self {
-        self.reduce::<SUM>(axis, true)
-    }
-
-    /// The mean along an axis, which goes.
-    #[track_caller]
-    pub fn mean(self, axis: isize) -> Self {
-        self.reduce::<MEAN>(axis, false)
-    }
-
-    /// The mean along an axis, which stays with a size of 1, so that the result broadcasts: `x - x.mean_keepdim(-1)`.
-    #[track_caller]
-    pub fn mean_keepdim(self, axis: isize) -> Self {
-        self.reduce::<MEAN>(axis, true)
-    }
-
-    /// The largest number along an axis, which goes; NaN if there is one. The first of equal ones gets the gradient,
-    /// which `torch.amax` distributes among them.
-    #[track_caller]
-    pub fn max(self, axis: isize) -> Self {
-        self.reduce::<MAX>(axis, false)
-    }
-
-    /// The largest number along an axis, as [`max`](Value::max); the axis stays with a size of 1.
-    #[track_caller]
-    pub fn max_keepdim(self, axis: isize) -> Self {
-        self.reduce::<MAX>(axis, true)
-    }
-
-    #[track_caller]
-    fn reduce<const R: u8>(self, axis: isize, keepdim: bool) -> Self {
-        let op = Reduce::<R> { axis: axis as i64, keepdim };
-        match self.lengths().filter(|_| self.is_steps(axis)) {
-            Some(lengths) => self.builder.op(op, &[self, lengths]),
-            None => self.builder.op(op, &[self]),
-        }
-    }
-
-    /// `e^x / Σ e^x` along the last axis. A loss that includes a softmax ([`CrossEntropy`](crate::losses::CrossEntropy))
-    /// takes an output of it without the softmax, as it does after the layer.
-    #[track_caller]
-    pub fn softmax(self) -> Self {
-        self.builder.op(Softmax, &[self])
-    }
-}
-
-/// Other orders and shapes, parts and rows.
-///
-/// ```
-/// use plywood::nn::Graph;
-/// use plywood::prelude::*;
-///
-/// let g = Graph::builder();
-/// let x = g.input("x", [6, 4]); // [batch, 6, 4]
-/// assert_eq!(x.reshape([2, -1]).shape(), [2, 12]);
-/// assert_eq!(x.permute([0, 2, 1]).shape(), [4, 6]); // the batch axis stays first
-/// assert_eq!(x.slice(1, ..-1).shape(), [5, 4]);
-/// assert_eq!(x.index_axis(1, -1).shape(), [4]);
-/// let [a, b] = x.split(-1);
-/// assert_eq!((a.shape(), b.shape()), (vec![6, 2], vec![6, 2]));
-/// ```
-impl<'g, F: Scalar> Value<'g, F> {
-    /// Exchanges the last two axes, neither of which is the batch axis.
-    #[track_caller]
-    pub fn t(self) -> Self {
-        self.builder.op_at("t", Transpose, &[self])
-    }
-
-    /// The axes in another order: axis `i` of the result is axis `axes[i]` of this value. The batch axis stays first.
-    #[track_caller]
-    pub fn permute<const N: usize>(self, axes: [isize; N]) -> Self {
-        self.builder.op(Permute { axes: axes.map(|axis| axis as i64).to_vec() }, &[self])
-    }
-
-    /// The same numbers in another shape: the sizes of one sample, without the batch axis. One size may be -1: it is what
-    /// the others leave. All sizes are of one type: `x.reshape([-1, n as i64])`.
-    #[track_caller]
-    pub fn reshape<S: Size, const N: usize>(self, sizes: [S; N]) -> Self {
-        self.builder.op(Reshape { sizes: sizes.map(S::size).to_vec() }, &[self])
-    }
-
-    /// A range of positions along an axis: `0..4`, `2..`, `..-1`. Negative positions count from the end.
-    ///
-    /// Positions are numbers of any type of [`Size`]: `0..x.size(1) / 2`. They stay as they are for other shapes
-    /// ([`Graph::with_input_shapes`](super::Graph::with_input_shapes)).
-    #[track_caller]
-    pub fn slice(self, axis: isize, positions: impl Positions) -> Self {
-        let (from, to) = positions.bounds();
-        self.part("slice", axis, Part::Range(from, to))
-    }
-
-    /// One position along an axis, which goes: `torch.select`. -1 is the last position.
-    #[track_caller]
-    pub fn index_axis(self, axis: isize, position: impl Size) -> Self {
-        self.part("index_axis", axis, Part::Index(position.size()))
-    }
-
-    /// `N` parts of equal length along an axis: `torch.chunk`.
-    #[track_caller]
-    pub fn split<const N: usize>(self, axis: isize) -> [Self; N] {
-        let mut parts = [self; N];
-        for (i, part) in parts.iter_mut().enumerate() {
-            *part = self.part("split", axis, Part::Equal(i, N));
-        }
-        parts
-    }
-
-    #[track_caller]
-    fn part(self, place: &str, axis: isize, part: Part) -> Self {
-        self.builder.op_at(place, Slice { axis: axis as i64, part }, &[self])
-    }
-
-    /// This value and then the others along an axis, along which alone their sizes may differ: `torch.cat`.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let g = Graph::builder();
-    /// let (a, b) = (g.input("a", [3]), g.input("b", [5]));
-    /// g.output("both", a.concat(&[b], -1));
-    /// assert_eq!(g.build()?.outputs()[0].shape(), [8]);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn concat(self, others: &[Self], axis: isize) -> Self {
-        let values: Vec<Self> = std::iter::once(self).chain(others.iter().copied()).collect();
-        self.builder.op(Concat { axis: axis as i64 }, &values)
-    }
-
-    /// Zeros of these sizes for each sample: the state with which a loop over the steps begins. The numbers of this value
-    /// are not read; it says how many samples there are.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let g = Graph::builder();
-    /// let x = g.input("x", [5, 3]);
-    /// assert_eq!((x.zeros([8]).shape(), x.zeros([8]).is_batched()), (vec![8], true));
-    /// ```
-    #[track_caller]
-    pub fn zeros<const N: usize>(self, sizes: [usize; N]) -> Self {
-        self.builder.op_at("zeros", Filled { sizes: sizes.to_vec(), number: 0.0 }, &[self])
-    }
-
-    /// The rows of this table, a parameter `[rows, columns]`, for ids `[…]`: `[…, columns]`. It is `tf.gather` and ONNX's
-    /// `Gather` along axis 0.
-    ///
-    /// The ids are integers from 0 to below `rows`; others are an error when the model runs. Only the rows that were read
-    /// have a gradient, as in an [`Embedding`](crate::nn::Embedding).
-    #[track_caller]
-    pub fn gather(self, ids: Self) -> Self {
-        self.builder.op(Gather, &[self, ids])
-    }
-
-    /// The numbers along an axis that `ids` name: `numpy.take_along_axis`, `torch.take_along_dim` and ONNX's
-    /// `GatherElements`.
-    ///
-    /// | this | ids | result |
-    /// |---|---|---|
-    /// | `[batch, classes]`, axis -1 | `[batch]` | `[batch]` |
-    /// | `[batch, n, …]`, axis 1 | `[batch, k, …]`, the same other sizes | `[batch, k, …]` |
-    ///
-    /// The ids are integers from 0 to below the size of the axis; others are an error when the model runs. A number that is
-    /// taken twice gets both gradients.
-    ///
-    /// ```
-    /// use plywood::ndarray::{arr1, arr2};
-    /// use plywood::prelude::*;
-    ///
-    /// let g = Graph::builder();
-    /// let (p, label) = (g.input("p", [3]), g.input("label", []));
-    /// g.output("p of the label", p.take_along(label, -1));
-    /// let (p, label) = (arr2(&[[0.1f32, 0.2, 0.7], [0.3, 0.6, 0.1]]).into_dyn(), arr1(&[2.0f32, 0.0]).into_dyn());
-    /// let mut outputs = [None];
-    /// g.build()?.infer(&mut [Some(p.into()), Some(label.into())], &[false], &mut outputs)?;
-    /// assert_eq!(outputs[0].as_ref().unwrap().as_slice(), Some(&[0.7, 0.3][..]));
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn take_along(self, ids: Self, axis: isize) -> Self {
-        self.builder.op(TakeAlong { axis: axis as i64 }, &[self, ids])
+    pub fn where_cond(self, a: impl Operand<'g, F>, b: impl Operand<'g, F>) -> Self {
+        let (builder, kind) = (self.builder, Function::Where.kind());
+        let (a, b) = (a.operand(builder, kind), b.operand(builder, kind));
+        builder.function(Function::Where, &[self, a, b])
     }
 }
 

@@ -1,6 +1,7 @@
-//! The complementary error function in `f64`, which GELU needs and the standard library does not have.
+//! The error function and its complement in `f64`, which GELU needs and the standard library does not have.
 //!
 //! ```text
+//! erf(x) = 1 - erfc(x)
 //! erfc(x) = 2 / √π · ∫_x^∞ e^(-t²) dt          Φ(x) = erfc(-x / √2) / 2, the normal distribution's
 //! ```
 //!
@@ -91,15 +92,17 @@ fn exp_minus_square(x: f64) -> f64 {
     (-high * high).exp() * series
 }
 
-/// Returns `erfc(x)`; NaN for NaN.
+/// Whether `erf` is computed, and `erfc` from it, and not the other way round.
 #[inline(always)]
-pub(crate) fn erfc(x: f64) -> f64 {
-    let y = x.abs();
-    if y <= 0.468_75 {
-        return 1.0 - x * quotient(&NEAR, y * y);
-    }
-    // Above 27.3 the result is too small. NaN fails the comparison and takes the other branch.
-    let tail = if y > 30.0 {
+fn is_near(x: f64) -> bool {
+    x.abs() <= 0.468_75
+}
+
+/// `erfc(y)` for a `y` that is not near 0 and not below it; NaN for NaN.
+#[inline(always)]
+fn tail(y: f64) -> f64 {
+    // Above 27.3 the result is too small for f64. NaN fails the comparison and takes the other branch.
+    if y > 30.0 {
         0.0
     } else if y <= 4.0 {
         exp_minus_square(y) * quotient(&MIDDLE, y)
@@ -107,13 +110,32 @@ pub(crate) fn erfc(x: f64) -> f64 {
         let square = (y * y).recip();
         let root = 0.564_189_583_547_756_3; // 1 / √π
         exp_minus_square(y) * (root - square * quotient(&FAR, square)) / y
-    };
+    }
+}
+
+/// Returns `erfc(x)`; NaN for NaN.
+#[inline(always)]
+pub(crate) fn erfc(x: f64) -> f64 {
+    if is_near(x) {
+        return 1.0 - x * quotient(&NEAR, x * x);
+    }
+    let tail = tail(x.abs());
     if x < 0.0 { 2.0 - tail } else { tail }
+}
+
+/// Returns `erf(x)`; NaN for NaN.
+#[inline(always)]
+pub(crate) fn erf(x: f64) -> f64 {
+    if is_near(x) {
+        return x * quotient(&NEAR, x * x);
+    }
+    let size = 1.0 - tail(x.abs());
+    if x < 0.0 { -size } else { size }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::erfc;
+    use super::{erf, erfc};
 
     /// The nearest `f64`, computed with 50 digits.
     const VALUES: [(f64, f64); 14] = [
@@ -139,6 +161,25 @@ mod tests {
             let deviation = (erfc(x) / expected - 1.0).abs();
             assert!(deviation < 1e-15, "{x}: {} for {expected}, {deviation:e}", erfc(x));
         }
+    }
+
+    /// The nearest `f64` of `erf`, from tables with 20 digits.
+    #[test]
+    fn erf_to_a_unit_of_the_last_place() {
+        for (x, expected) in [
+            (1e-10, 1.128_379_167_095_512_6e-10),
+            (0.1, 0.112_462_916_018_284_89),
+            (0.5, 0.520_499_877_813_046_5),
+            (1.0, 0.842_700_792_949_714_9),
+            (2.0, 0.995_322_265_018_952_7),
+            (3.5, 0.999_999_256_901_627_7),
+            (6.0, 1.0),
+        ] {
+            assert!((erf(x) / expected - 1.0).abs() < 4e-16, "{x}: {} for {expected}", erf(x));
+            assert_eq!(erf(-x), -erf(x));
+        }
+        assert_eq!([erf(0.0), erf(f64::INFINITY), erf(f64::NEG_INFINITY)], [0.0, 1.0, -1.0]);
+        assert!(erf(f64::NAN).is_nan());
     }
 
     #[test]

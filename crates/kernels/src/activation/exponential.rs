@@ -16,7 +16,7 @@
 
 use num_traits::Float;
 
-/// A floating-point type with both functions.
+/// A floating-point type with both functions, and with the rounding that `Float` lacks.
 pub(crate) trait Exponential: Float {
     /// `e^x`: infinite from 88.73 on in `f32`; NaN for NaN.
     fn exponential(self) -> Self;
@@ -29,6 +29,9 @@ pub(crate) trait Exponential: Float {
     /// The error of a rounded argument of -80 would be that of the last five bits of the result. So it has more digits
     /// in `f32`.
     fn exponential_of_cubic(self, factors: [f64; 2]) -> Self;
+
+    /// The nearest integer; of two that are equally near, the even one.
+    fn nearest_integer(self) -> Self;
 }
 
 impl Exponential for f64 {
@@ -45,6 +48,11 @@ impl Exponential for f64 {
     #[inline(always)]
     fn exponential_of_cubic(self, [a, b]: [f64; 2]) -> f64 {
         (self * (a + b * self * self)).exp()
+    }
+
+    #[inline(always)]
+    fn nearest_integer(self) -> f64 {
+        self.round_ties_even()
     }
 }
 
@@ -106,6 +114,11 @@ impl Exponential for f32 {
         let rounded = exact as f32;
         let result = rounded.exponential();
         result + result * (exact - f64::from(rounded)) as f32
+    }
+
+    #[inline(always)]
+    fn nearest_integer(self) -> f32 {
+        self.round_ties_even()
     }
 }
 

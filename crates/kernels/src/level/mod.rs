@@ -11,6 +11,8 @@
 //! bits at each level.
 
 #[cfg(test)]
+mod rule_steps;
+#[cfg(test)]
 mod same_bits;
 
 use std::sync::LazyLock;

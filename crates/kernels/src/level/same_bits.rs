@@ -1,7 +1,8 @@
 //! Tests that check which results have the same bits at which levels of vector instructions, as documented in `lib.rs`
 //! and docs/guide.md.
 
-use crate::elementwise::{BINARY, UNARY};
+use crate::elementwise::{BINARY, COMPARISONS, UNARY};
+use crate::level::rule_steps::{ADA, ADAM, FREE, LION, MOMENT, RMS, SGD};
 use crate::level::{Level, usable, with};
 use crate::matmul::MatMul;
 use crate::optim::adam::{AdamLoop, AdamPass};
@@ -67,55 +68,13 @@ impl<F: Scalar> Room<F> {
 
     /// Returns all bits of the arrays.
     fn bits(&self) -> Vec<u64> {
-        let Self {
-            columns: _,
-            x,
-            y,
-            p,
-            q,
-            by_column,
-            by_row,
-            out,
-            ids,
-            bytes: _,
-            singles: _,
-            doubles,
-            low,
-            high,
-            ..
-        } = self;
+        let Self { x, y, p, q, by_column, by_row, out, ids, doubles, low, high, .. } = self;
         let numbers = [x, y, p, q, by_column, by_row, out].into_iter().flatten().map(|v| v.as_f64());
         let numbers = numbers.chain([doubles, low, high].into_iter().flatten().copied());
         numbers.map(f64::to_bits).chain(ids.iter().map(|&id| id.into())).collect()
     }
 }
 
-const RMS: RmsStep = RmsStep { rate: 1e-2, alpha: 0.9, epsilon: 1e-6, momentum: 0.8, decay: 0.01 };
-const ADA: AdaStep = AdaStep { rate: 1e-2, rho: 0.9, epsilon: 1e-6, decay: 0.01 };
-const MOMENT: MomentStep = MomentStep {
-    fresh: 1e-3,
-    carried: 1e-2,
-    beta1: 0.9,
-    beta2: 0.99,
-    epsilon: 1e-6,
-    correction: 1.2,
-    decay: 0.01,
-    shrink: 0.99,
-};
-const LION: LionStep = LionStep { rate: 1e-2, beta1: 0.9, beta2: 0.99, shrink: 0.99 };
-const FREE: FreeStep =
-    FreeStep { rate: 1e-2, beta1: 0.9, beta2: 0.99, epsilon: 1e-6, correction: 1.2, decay: 0.01, share: 0.1 };
-const ADAM: AdamStep = AdamStep {
-    rate: 1e-2,
-    beta1: 0.9,
-    beta2: 0.99,
-    epsilon: 1e-6,
-    correction: 1.2,
-    decay: 0.01,
-    shrink: 0.99,
-    settle: true,
-};
-const SGD: SgdStep = SgdStep { rate: 0.1, decay: 0.01, momentum: 0.9, nesterov: true };
 const GATES: [Gate; 4] = [Gate::SiLU, Gate::Mish, Gate::GELU, Gate::GELUTanh];
 
 /// All activations.
@@ -134,6 +93,10 @@ fn windows(columns: usize) -> [Windows; 2] {
 
 fn spans(length: usize) -> Vec<Span> {
     (0..length).map(|i| Span { start: i / 2, end: (i + 3).min(length), count: 3 }).collect()
+}
+
+fn betweens(length: usize) -> Vec<Between> {
+    (0..length).map(|i| Between { at: i / 2, next: (i / 2 + 1).min(length - 1), share: 0.3 }).collect()
 }
 
 type Kernel<F> = (&'static str, fn(&mut Room<F>));
@@ -190,7 +153,7 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
         ("moments", |r| F::moments(&r.x, 7, &mut r.low, &mut r.high)),
         ("extremes", |r| F::extremes(&r.x, &mut r.low, &mut r.high)),
         ("mask", |r| F::mask(&r.ids, ROWS as u64 / 2, F::of(1.25), &mut r.out)),
-        ("map_strip", |r| for f in UNARY {
+        ("map_strip", |r| for f in UNARY.into_iter().chain([Unary::Not]) {
             let mut y = r.x.clone();
             F::map_strip(f, &r.x, &mut y);
             F::map_strip(f, &r.p, &mut r.q);
@@ -200,7 +163,7 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             F::map_strip_back(f, &r.x, &r.p, &r.y, &mut r.q, add);
             r.out.extend(&r.q);
         }),
-        ("zip_strip", |r| for f in BINARY { F::zip_strip(f, &r.x, &r.p, &mut r.y); r.out.extend(&r.y); }),
+        ("zip_strip", |r| for f in BINARY.into_iter().chain(COMPARISONS) { F::zip_strip(f, &r.x, &r.p, &mut r.y); r.out.extend(&r.y); }),
         ("zip_strip_back", |r| for (add, side) in [(true, Side::First), (false, Side::Second)] {
             for f in BINARY {
                 let of = Pair { a: &r.x, b: &r.p, y: &r.q };
@@ -213,6 +176,17 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             F::where_strip_back(&r.x, side, &r.p, &mut r.y, true);
         }),
         ("sum_in_lanes", |r| r.low.push(F::sum_in_lanes(&r.x).as_f64())),
+        ("most", |r| for most in [Most::Largest, Most::Smallest] {
+            F::most(most, &r.x, r.columns, &mut r.out[..r.columns]);
+            F::most(most, &r.y, 1, &mut r.by_row[..1]);
+        }),
+        ("most_back", |r| F::most_back(Most::Smallest, &r.x, r.columns, &r.by_column, &mut r.y)),
+        ("most_positions", |r| F::most_positions(Most::Largest, &r.x, r.columns, &mut r.by_column)),
+        ("products", |r| F::products(&r.p, r.columns, &mut r.by_column)),
+        ("products_back", |r| F::products_back(&r.x, r.columns, &r.by_column, &mut r.y)),
+        ("running_sums", |r| F::running_sums(&r.x, r.columns, &mut r.y)),
+        ("running_sums_back", |r| F::running_sums_back(&r.x, r.columns, &mut r.y)),
+        ("flipped", |r| F::flipped(&r.x, r.columns, &mut r.y)),
         ("read_ids", |r| {
             let x: Vec<F> = r.ids.iter().map(|&id| F::of(id.into())).collect();
             assert_eq!(F::read_ids(&x, ROWS, Some(2), &mut r.ids), None);
@@ -309,6 +283,14 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             let (rows, columns, n) = (spans(ROWS), spans(r.columns), r.x.len());
             F::mean_spans(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.out[..n]);
         }),
+        ("blend", |r| {
+            let (rows, columns, n) = (betweens(ROWS), betweens(r.columns), r.x.len());
+            F::blend(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.out[..n]);
+        }),
+        ("blend_back", |r| {
+            let (rows, columns) = (betweens(ROWS), betweens(r.columns));
+            F::blend_back(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.y);
+        }),
         ("mean_spans_back", |r| {
             let (rows, columns) = (spans(ROWS), spans(r.columns));
             F::mean_spans_back(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.y);
@@ -349,14 +331,16 @@ fn loops_have_the_same_bits_at_every_level() {
 fn no_loop_is_left_out() {
     let files = [
         include_str!("../activation/mod.rs"),
+        include_str!("../along.rs"),
         include_str!("../optim/adam.rs"),
         include_str!("../optim/adaptive.rs"),
         include_str!("../norm/channels.rs"),
         include_str!("../convert.rs"),
-        include_str!("../elementwise.rs"),
+        include_str!("../elementwise/mod.rs"),
         include_str!("../embedding.rs"),
         include_str!("../augment.rs"),
         include_str!("../losses.rs"),
+        include_str!("../conv/blend.rs"),
         include_str!("../conv/im2col.rs"),
         include_str!("../norm/rows.rs"),
         include_str!("../activation/softmax.rs"),

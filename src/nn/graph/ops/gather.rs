@@ -16,24 +16,39 @@ use std::ops::RangeInclusive;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::nn::graph) struct Gather;
 
-/// Returns an id as an integer below `count`. `of` is the shape of the ids, and `i` the position among all of them.
-pub(super) fn id_of<F: Scalar>(x: F, i: usize, count: usize, of: &Shape) -> Result<usize> {
-    if let Some(id) = integer_of(x).filter(|&id| id < count) {
-        return Ok(id);
-    }
-    let expected = format!("be an integer from 0 to {}", count - 1);
-    let help = "Ids are positions in the table, or along the axis, from 0; look where this one comes from.";
-    Err(if of.batched {
-        Error::sample("an id", i / of.len(), expected, x).help(help)
-    } else {
-        Error::data("an id", expected, x).help(help)
-    })
+/// What ids are below: a number, what it is, and the advice for others.
+#[derive(Clone, Copy)]
+pub(super) struct Below {
+    pub limit: usize,
+    pub what: &'static str,
+    pub help: &'static str,
 }
 
-/// Returns the ids as integers, each below the number of rows.
-fn read<F: Scalar>(ids: &[F], shapes: Shapes<'_>) -> impl Iterator<Item = Result<usize>> {
-    let (rows, of) = (shapes.inputs[0].sizes[0], &shapes.inputs[1]);
-    ids.iter().enumerate().map(move |(i, x)| id_of(*x, i, rows, of))
+impl Below {
+    /// The number of rows of the table.
+    fn rows(shapes: Shapes<'_>) -> Self {
+        let help = "Encode the values as the table's rows are numbered.";
+        Self { limit: shapes.inputs[0].sizes[0], what: "the rows of the table", help }
+    }
+}
+
+/// Returns the ids, of this shape, as integers.
+pub(super) fn read<F: Scalar>(
+    ids: &[F],
+    of: &Shape,
+    Below { limit, what, help }: Below,
+) -> impl Iterator<Item = Result<usize>> {
+    ids.iter().enumerate().map(move |(i, x)| {
+        if let Some(id) = integer_of(*x).filter(|&id| id < limit) {
+            return Ok(id);
+        }
+        let expected = format!("be an integer from 0 to {}, below {what}", limit - 1);
+        Err(if of.batched {
+            Error::sample("an id", i / of.len(), expected, x).help(help)
+        } else {
+            Error::data("an id", expected, x).help(help)
+        })
+    })
 }
 
 impl<F: Scalar> Op<F> for Gather {
@@ -57,7 +72,9 @@ impl<F: Scalar> Op<F> for Gather {
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         let columns = shapes.inputs[0].sizes[1];
-        for (out, id) in out.chunks_exact_mut(columns).zip(read(inputs[1], shapes)) {
+        for (out, id) in
+            out.chunks_exact_mut(columns).zip(read(inputs[1], &shapes.inputs[1], Below::rows(shapes)))
+        {
             out.copy_from_slice(&inputs[0][id? * columns..][..columns]);
         }
         Ok(())
@@ -70,7 +87,8 @@ impl<F: Scalar> Op<F> for Gather {
     fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
         let shapes = pass.shapes();
         if pass.wants(0) {
-            let ids = read(pass.input(1)?, shapes).collect::<Result<Vec<_>>>()?;
+            let ids =
+                read(pass.input(1)?, &shapes.inputs[1], Below::rows(shapes)).collect::<Result<Vec<_>>>()?;
             let rows = IxDyn(&[ids.len(), shapes.inputs[0].sizes[1]]);
             pass.give_rows(0, ids, reshape(grad, rows));
         }

@@ -17,10 +17,15 @@ pub(in crate::nn::graph) const SUM: u8 = 0;
 pub(in crate::nn::graph) const MEAN: u8 = 1;
 /// The largest of them; the first of equal ones gets the gradient.
 pub(in crate::nn::graph) const MAX: u8 = 2;
+/// The smallest of them; the first of equal ones gets the gradient.
+pub(in crate::nn::graph) const MIN: u8 = 3;
+/// Their product.
+pub(in crate::nn::graph) const PRODUCT: u8 = 4;
 
 /// A reduction: `R` is one of the constants above. Each is a kind of its own in files.
 ///
-/// A second input is the lengths of the samples, for a reduction over the steps. Without any real step the result is 0.
+/// A second input is the lengths of the samples, for a reduction over the steps. Without any real step the result is 0, that of
+/// a product 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::nn::graph) struct Reduce<const R: u8> {
     pub axis: i64,
@@ -39,12 +44,14 @@ impl<const R: u8> Reduce<R> {
     const REDUCTION: Reduction = match R {
         MEAN => Reduction::Mean,
         MAX => Reduction::Max,
+        MIN => Reduction::Min,
+        PRODUCT => Reduction::Product,
         _ => Reduction::Sum,
     };
 }
 
 impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
-    const KIND: Kind = Kind::builtin(["sum", "mean", "max"][R as usize]);
+    const KIND: Kind = Kind::builtin(["sum", "mean", "max", "min", "prod"][R as usize]);
     const INPUTS: RangeInclusive<usize> = 1..=2;
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
@@ -79,7 +86,7 @@ impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
 
     fn needs(&self, _: usize) -> Needs {
         let lengths = Needs::input(1);
-        if R == MAX { lengths.and(Needs::input(0)) } else { lengths }
+        if Self::REDUCTION.reads_input() { lengths.and(Needs::input(0)) } else { lengths }
     }
 
     fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
@@ -87,7 +94,7 @@ impl<F: Scalar, const R: u8> Op<F> for Reduce<R> {
         let mut back = pass.scratch(0);
         let lengths = if shapes.inputs.len() == 2 { Some(pass.input(1)?) } else { None };
         let extent = self.extent(shapes, lengths)?;
-        let x = if R == MAX { pass.input(0)? } else { &[] };
+        let x = if Self::REDUCTION.reads_input() { pass.input(0)? } else { &[] };
         Self::REDUCTION.backward(x, slice(&grad), extent, slice_mut(&mut back))?;
         recycle(grad);
         pass.give(0, back);

@@ -1,6 +1,6 @@
 //! Numbers along an axis by ids.
 
-use super::gather::id_of;
+use super::gather::{Below, read};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::graph::op::{Needs, Op, Steps};
@@ -42,10 +42,10 @@ impl TakeAlong {
         mut each: impl FnMut(usize, usize),
     ) -> Result<()> {
         let Block { n, k, inner } = self.block(shapes)?;
-        let of = &shapes.inputs[1];
-        for (i, &x) in ids.iter().enumerate() {
-            let id = id_of(x, i, n, of)?;
-            each(i / (k * inner) * n * inner + id * inner + i % inner, i);
+        let help = "Ids are positions along the axis, from 0.";
+        let below = Below { limit: n, what: "the size of the axis", help };
+        for (i, id) in read(ids, &shapes.inputs[1], below).enumerate() {
+            each(i / (k * inner) * n * inner + id? * inner + i % inner, i);
         }
         Ok(())
     }

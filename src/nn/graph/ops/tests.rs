@@ -1,8 +1,8 @@
 //! All operations by the checks that custom ones have, in both element types.
 
 use super::{
-    Concat, Filled, Gather, MAX, MEAN, MatMul, Part, Permute, Reduce, Reshape, SUM, Slice, Softmax, StepMask,
-    TakeAlong, Transpose,
+    ArgMax, Concat, CumSum, Expand, Filled, Flip, Gather, MAX, MEAN, MIN, MatMul, OneHot, PRODUCT, Pad, Part,
+    Permute, Reduce, Reshape, Resize, ResizeMode, SUM, Slice, Softmax, StepMask, TakeAlong, Tile, Transpose,
 };
 use crate::kernels::Scalar;
 use crate::nn::graph::op::Op;
@@ -33,14 +33,55 @@ fn operations_of_one_value() {
         check_both(&Slice { axis: -1, part }, &[3, 4]);
         check_both(&Slice { axis: -2, part }, &[4, 3]);
     }
-    check_both(&Softmax, &[3, 4]);
+    for axis in [-1, -2] {
+        check_both(&Softmax::<false> { axis }, &[3, 4]);
+        check_both(&Softmax::<true> { axis }, &[3, 4]);
+        check_both(&Softmax::<false> { axis }, &[2, 3, 2]);
+    }
+    check(&Softmax::<true> { axis: 1 }, &[Shape::batched([3, 2, 2])]);
+    check(&Softmax::<false> { axis: 0 }, &[Shape::shared([40, 2])]);
     check_both(&Filled { sizes: vec![2, 3], number: 0.5 }, &[4]);
     for keepdim in [false, true] {
         for axis in [-1, -2] {
             check_both(&Reduce::<SUM> { axis, keepdim }, &[3, 4]);
             check_both(&Reduce::<MEAN> { axis, keepdim }, &[3, 4]);
             check_both(&Reduce::<MAX> { axis, keepdim }, &[3, 4]);
+            check_both(&Reduce::<MIN> { axis, keepdim }, &[3, 4]);
+            check_both(&Reduce::<PRODUCT> { axis, keepdim }, &[3, 4]);
         }
+    }
+    for axis in [-1, -2] {
+        check_both(&CumSum { axis }, &[3, 4]);
+        for shape in [Shape::batched([3, 4]), Shape::shared([3, 4])] {
+            let of = std::slice::from_ref(&shape);
+            OpCheck::<f64>::new(of).without_gradient(0).run(ArgMax { axis }).unwrap();
+            OpCheck::<f32>::new(of).without_gradient(0).run(ArgMax { axis }).unwrap();
+        }
+    }
+    check(&CumSum { axis: 1 }, &[Shape::batched([7])]);
+    check(&Reduce::<PRODUCT> { axis: 0, keepdim: false }, &[Shape::shared([5])]);
+}
+
+#[test]
+fn operations_that_repeat_and_move() {
+    for axis in [-1, -2] {
+        check_both(&Pad { axis, before: 2, after: 1, value: 0.5 }, &[3, 4]);
+        check_both(&Pad { axis, before: 0, after: 0, value: f64::NEG_INFINITY }, &[3, 4]);
+        check_both(&Tile { axis, times: 3 }, &[3, 4]);
+        check_both(&Flip { axis }, &[3, 4]);
+    }
+    check(&Tile { axis: 1, times: 2 }, &[Shape::batched([1, 3])]);
+    check(&Tile { axis: -1, times: 5 }, &[Shape::batched([3, 1])]);
+    for sizes in [vec![3, 1, 4], vec![-1, 5, -1], vec![2, 3, 6, 4]] {
+        check_both(&Expand { sizes }, &[3, 1, 4]);
+    }
+    check_both(&Expand { sizes: vec![2, 3] }, &[]);
+    check_both(&Expand { sizes: vec![] }, &[]);
+    for mode in [ResizeMode::Nearest, ResizeMode::Bilinear] {
+        for sizes in [[3, 4], [6, 8], [5, 3], [1, 1], [2, 9]] {
+            check_both(&Resize { sizes, mode }, &[2, 3, 4]);
+        }
+        check_both(&Resize { sizes: [3, 2], mode }, &[1, 1, 1]);
     }
 }
 
@@ -64,10 +105,16 @@ fn with_integers<F: Scalar>() {
     let of = |inputs: [Shape; 2]| OpCheck::new(&inputs).input(1, integers.clone()).without_gradient(1);
     of([Shape::shared([4, 3]), lengths.clone()]).run(Gather).unwrap();
     of([Shape::batched([4]), lengths.clone()]).run(TakeAlong { axis: -1 }).unwrap();
+    let ids = OpCheck::new(std::slice::from_ref(&lengths)).input(0, integers.clone());
+    ids.without_gradient(0).run(OneHot { classes: 4 }).unwrap();
+    let ids = arr1(&[2.0, 0.0, 3.0]).mapv(F::of).into_dyn();
+    OpCheck::new(&[Shape::shared([3])]).input(0, ids).without_gradient(0).run(OneHot { classes: 5 }).unwrap();
     of([steps.clone(), lengths.clone()]).without_gradient(0).run(StepMask).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<SUM> { axis: 1, keepdim: false }).unwrap();
     of([steps.clone(), lengths.clone()]).run(Reduce::<MEAN> { axis: 1, keepdim: true }).unwrap();
-    of([steps, lengths]).run(Reduce::<MAX> { axis: 1, keepdim: false }).unwrap();
+    of([steps.clone(), lengths.clone()]).run(Reduce::<MAX> { axis: 1, keepdim: false }).unwrap();
+    of([steps.clone(), lengths.clone()]).run(Reduce::<MIN> { axis: 1, keepdim: false }).unwrap();
+    of([steps, lengths]).run(Reduce::<PRODUCT> { axis: 1, keepdim: true }).unwrap();
 }
 
 /// Ids for each place along an axis in the middle, of what the batch has and of what it shares.

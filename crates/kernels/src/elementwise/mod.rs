@@ -8,117 +8,29 @@
 //! | `Square`, `Abs` | `x²`, `\|x\|` | `2x`, the sign of `x` (0 at 0) |
 //! | `Power(c)` | `x^c`; products for 2 and 3, `1/x` for -1 | `c · x^(c-1)`; 0 for a `c` of 0 |
 //! | `Tanh`, `Sigmoid`, `ReLU` | | `1 - y²`, `y(1 - y)`, 1 where `y > 0` |
+//! | `Erf` | `2 / √π · ∫_0^x e^(-t²) dt` | `2 / √π · e^(-x²)` |
+//! | `Sin`, `Cos` | | `cos x`, `-sin x` |
+//! | `Floor`, `Ceil`, `Round`, `Sign` | `Round`: the nearest integer, of two the even one; `Sign`: -1, 0 or 1 | 0 |
+//! | `Not` | 1 where `x` is 0, else 0 | none |
 //! | `Clip(low, high)` | `min(max(x, low), high)` | 1 from `low` to `high`, else 0 |
 //! | `Add`, `Subtract`, `Multiply`, `Divide` | `a + b`, … | `1, 1`; `1, -1`; `b, a`; `1 / b, -y / b` |
 //! | `Maximum`, `Minimum` | the larger, the smaller | 1 at the one that was taken, the first of equal ones |
-//! | `Greater` | 1 where `a > b`, else 0 | none |
+//! | `Greater`, `GreaterEqual`, `Less`, `LessEqual`, `Equal`, `NotEqual` | 1 where `a > b`, …, else 0 | none |
 //! | where | `a` where the condition is not 0, else `b` | 1 at the one that was taken |
 //!
-//! NaN in gives NaN out, but for `Greater`, which gives 0, and for the side of a choice that is not taken.
+//! NaN in gives NaN out, but for comparisons, which give 0 (`NotEqual` gives 1), for `Not`, which gives 0, and for the
+//! side of a choice that is not taken.
 //!
 //! The loops work on strips: stretches of numbers that stay in the L1 cache, so that a chain of functions is computed
 //! strip by strip, and what lies between two of them is never in memory as a whole.
 
+mod functions;
+
+#[cfg(test)]
+pub(crate) use functions::{BINARY, COMPARISONS, UNARY};
+pub use functions::{Binary, Pair, Side, Unary};
+
 use crate::kernels;
-
-/// A function of one number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[doc(hidden)]
-pub enum Unary {
-    Neg,
-    Plus(f64),
-    Times(f64),
-    DivideBy(f64),
-    SubtractFrom(f64),
-    DivideInto(f64),
-    Exp,
-    Ln,
-    Sqrt,
-    Square,
-    Abs,
-    Power(f64),
-    Tanh,
-    Sigmoid,
-    ReLU,
-    Clip(f64, f64),
-}
-
-impl Unary {
-    /// Whether the derivative follows from the output alone.
-    pub fn derives_from_output(self) -> bool {
-        matches!(self, Self::Exp | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::ReLU)
-    }
-
-    /// Whether the derivative is the same for all inputs.
-    pub fn is_affine(self) -> bool {
-        matches!(self, Self::Neg | Self::Plus(_) | Self::Times(_) | Self::DivideBy(_) | Self::SubtractFrom(_))
-    }
-}
-
-/// A function of two numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Binary {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Maximum,
-    Minimum,
-    Greater,
-}
-
-impl Binary {
-    /// Whether the derivatives are the same for all inputs.
-    pub fn is_affine(self) -> bool {
-        matches!(self, Self::Add | Self::Subtract | Self::Greater)
-    }
-}
-
-/// One of the arguments of a function of two or three.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Side {
-    /// `a`.
-    First,
-    /// `b`.
-    Second,
-}
-
-/// The inputs and the output of a function of two numbers.
-#[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
-pub struct Pair<'a, F> {
-    pub a: &'a [F],
-    pub b: &'a [F],
-    pub y: &'a [F],
-}
-
-/// All functions of one number, and of two, for tests.
-#[cfg(test)]
-pub(crate) const UNARY: [Unary; 18] = [
-    Unary::Neg,
-    Unary::Plus(0.7),
-    Unary::Times(-1.5),
-    Unary::DivideBy(7.0),
-    Unary::SubtractFrom(2.0),
-    Unary::DivideInto(3.0),
-    Unary::Exp,
-    Unary::Ln,
-    Unary::Sqrt,
-    Unary::Square,
-    Unary::Abs,
-    Unary::Power(2.5),
-    Unary::Power(3.0),
-    Unary::Power(-1.0),
-    Unary::Tanh,
-    Unary::Sigmoid,
-    Unary::ReLU,
-    Unary::Clip(0.5, 1.5),
-];
-#[cfg(test)]
-pub(crate) const BINARY: [Binary; 6] =
-    [Binary::Add, Binary::Subtract, Binary::Multiply, Binary::Divide, Binary::Maximum, Binary::Minimum];
 
 kernels! {
     /// Elementwise functions. With `add`, a derivative is added to what is there.
@@ -143,6 +55,7 @@ kernels! {
 mod generic {
     use super::{Binary, Pair, Side, Unary};
     use crate::activation::curves::{number, sigmoid};
+    use crate::activation::erf::erf;
     use crate::activation::exponential::Exponential;
     use crate::norm::rows::generic::sum_of;
     use num_traits::Float;
@@ -208,6 +121,26 @@ mod generic {
                     }
                 });
             }
+            Unary::Erf => map(x, y, |x| x.to_f64().map_or(x, |x| number(erf(x)))),
+            Unary::Sin => map(x, y, |x| x.sin()),
+            Unary::Cos => map(x, y, |x| x.cos()),
+            Unary::Floor => map(x, y, |x| x.floor()),
+            Unary::Ceil => map(x, y, |x| x.ceil()),
+            Unary::Round => map(x, y, |x| x.nearest_integer()),
+            Unary::Sign => map(x, y, sign),
+            Unary::Not => map(x, y, |x| if x == zero { one } else { zero }),
+        }
+    }
+
+    /// -1, 1, or `x` itself where it is 0 or NaN.
+    #[inline(always)]
+    fn sign<F: Float>(x: F) -> F {
+        if x > F::zero() {
+            F::one()
+        } else if x < F::zero() {
+            -F::one()
+        } else {
+            x
         }
     }
 
@@ -261,15 +194,7 @@ mod generic {
             Unary::Ln => back(x, x, dy, dx, add, |x, _| one / x),
             Unary::Sqrt => back(y, y, dy, dx, add, |y, _| one / (two * y)),
             Unary::Square => back(x, x, dy, dx, add, |x, _| two * x),
-            Unary::Abs => back(x, x, dy, dx, add, |x, _| {
-                if x > zero {
-                    one
-                } else if x < zero {
-                    -one
-                } else {
-                    x
-                }
-            }),
+            Unary::Abs => back(x, x, dy, dx, add, |x, _| sign(x)),
             Unary::Power(0.0) => pass(zero, dy, dx, add),
             Unary::Power(c) => {
                 let (of, less): (F, F) = (number(c), number(c - 1.0));
@@ -290,6 +215,13 @@ mod generic {
                 let (low, high): (F, F) = (number(low), number(high));
                 choose(x, x, dy, dx, add, |x, _| !(x < low || x > high));
             }
+            Unary::Erf => {
+                let steepest: F = number(std::f64::consts::FRAC_2_SQRT_PI);
+                back(x, x, dy, dx, add, |x, _| steepest * (-x * x).exponential());
+            }
+            Unary::Sin => back(x, x, dy, dx, add, |x, _| x.cos()),
+            Unary::Cos => back(x, x, dy, dx, add, |x, _| -x.sin()),
+            Unary::Floor | Unary::Ceil | Unary::Round | Unary::Sign | Unary::Not => pass(zero, dy, dx, add),
         }
     }
 
@@ -310,8 +242,18 @@ mod generic {
             // NaN is in neither order, so it is asked for.
             Binary::Maximum => zip(a, b, y, |a, b| if a < b || b.is_nan() { b } else { a }),
             Binary::Minimum => zip(a, b, y, |a, b| if a > b || b.is_nan() { b } else { a }),
-            Binary::Greater => zip(a, b, y, |a, b| if a > b { F::one() } else { F::zero() }),
+            Binary::Greater => compare(a, b, y, |a, b| a > b),
+            Binary::GreaterEqual => compare(a, b, y, |a, b| a >= b),
+            Binary::Less => compare(a, b, y, |a, b| a < b),
+            Binary::LessEqual => compare(a, b, y, |a, b| a <= b),
+            Binary::Equal => compare(a, b, y, |a, b| a == b),
+            Binary::NotEqual => compare(a, b, y, |a, b| a != b),
         }
+    }
+
+    #[inline(always)]
+    fn compare<F: Float>(a: &[F], b: &[F], y: &mut [F], holds: impl Fn(F, F) -> bool) {
+        zip(a, b, y, |a, b| if holds(a, b) { F::one() } else { F::zero() });
     }
 
     #[inline(always)]
@@ -335,7 +277,8 @@ mod generic {
             (Binary::Maximum, Side::Second) => choose(a, b, dy, d, add, |a, b| a < b || b.is_nan()),
             (Binary::Minimum, Side::First) => choose(a, b, dy, d, add, |a, b| !(a > b || b.is_nan())),
             (Binary::Minimum, Side::Second) => choose(a, b, dy, d, add, |a, b| a > b || b.is_nan()),
-            (Binary::Greater, _) => pass(F::zero(), dy, d, add),
+            (f, _) if f.is_comparison() => pass(F::zero(), dy, d, add),
+            _ => {}
         }
     }
 
@@ -430,6 +373,42 @@ mod tests {
         assert_eq!(y, [2.0, 3.0]);
         f32::where_strip_back(&condition, Side::Second, &[f32::INFINITY, 5.0], &mut d, true);
         assert_eq!(d, [1.0, 6.0]);
+    }
+
+    #[test]
+    fn comparisons_and_steps() {
+        let nan = f64::NAN;
+        let (a, b) = ([1.0, 2.0, 2.0, nan, 1.0, nan], [2.0, 1.0, 2.0, 1.0, nan, nan]);
+        let expected = [
+            (Binary::Greater, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
+            (Binary::GreaterEqual, [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+            (Binary::Less, [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            (Binary::LessEqual, [1.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+            (Binary::Equal, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+            (Binary::NotEqual, [1.0, 1.0, 0.0, 1.0, 1.0, 1.0]),
+        ];
+        assert_eq!(expected.map(|(f, _)| f), COMPARISONS);
+        for (f, expected) in expected {
+            let (mut y, mut d) = ([9.0; 6], [5.0; 6]);
+            f64::zip_strip(f, &a, &b, &mut y);
+            f64::zip_strip_back(f, Side::Second, Pair { a: &a, b: &b, y: &y }, &[1.0; 6], &mut d, false);
+            assert_eq!((y, d), (expected, [0.0; 6]), "{f:?}");
+        }
+        let x = [-2.5, -1.5, -0.5, 0.0, 0.5, 2.5, 3.5];
+        for (f, expected) in [
+            (Unary::Floor, [-3.0, -2.0, -1.0, 0.0, 0.0, 2.0, 3.0]),
+            (Unary::Ceil, [-2.0, -1.0, 0.0, 0.0, 1.0, 3.0, 4.0]),
+            (Unary::Round, [-2.0, -2.0, 0.0, 0.0, 0.0, 2.0, 4.0]),
+            (Unary::Sign, [-1.0, -1.0, -1.0, 0.0, 1.0, 1.0, 1.0]),
+            (Unary::Not, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]),
+        ] {
+            let mut y = [9.0; 7];
+            f64::map_strip(f, &x, &mut y);
+            assert_eq!(y, expected, "{f:?}");
+        }
+        let mut y = [9.0];
+        f32::map_strip(Unary::Not, &[f32::NAN], &mut y);
+        assert_eq!(y, [0.0]);
     }
 
     #[test]
