@@ -137,12 +137,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         for (name, value) in &self.ends {
             let shape = &self.source.shapes[*value];
             if !shape.batched {
-                return Err(Error::data(
-                    format!("the output {name:?}"),
-                    "depend on an input",
-                    "a parameter alone",
-                )
-                .help("Add it to a value of the batch, or read the parameter from the model."));
+                return Err(alone(name));
             }
         }
         self.check_reads()
@@ -204,50 +199,6 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         }
     }
 
-    /// Returns the same graph for inputs of other shapes.
-    pub fn with_input_shapes(&self, shapes: &[(&str, &[usize])]) -> Result<Self>
-    where
-        Box<L>: Clone,
-    {
-        for (i, (name, shape)) in shapes.iter().enumerate() {
-            let port = self.in_ports.iter().find(|port| port.name() == *name);
-            let Some(port) = port.filter(|_| !shapes[..i].iter().any(|(other, _)| other == name)) else {
-                let known: Vec<_> = self.in_ports.iter().map(Port::name).collect();
-                return Err(Error::argument("the name of an input", format!("one of {known:?}, once"), name)
-                    .help("Name the inputs as the graph does: `model.inputs()`."));
-            };
-            if port.shape().len() != shape.len() {
-                let expected = format!("with {} axes, as in {:?}", port.shape().len(), port.shape());
-                return Err(Error::shape(format!("the input {name}"), expected, shape)
-                    .help("Sizes may differ, and not the number of axes."));
-            }
-        }
-        let mut source = Nodes::new();
-        for (i, node) in self.source.nodes.iter().enumerate() {
-            let inputs = || node.inputs.iter().flatten().copied().collect::<Vec<_>>();
-            let pushed = match &node.kind {
-                NodeKind::Input(name) => {
-                    let other = shapes.iter().find(|(other, _)| other == name);
-                    let own = &self.source.shapes[node.first].sizes;
-                    source.push_input(name.clone(), other.map_or(own.clone(), |(_, shape)| shape.to_vec()))
-                }
-                NodeKind::Param(k) => source.push_param(*k, self.params[*k].param.shape()),
-                NodeKind::Layer(k) => {
-                    let layer = &*self.layers[*k].1;
-                    source.push_layer::<F>(*k, layer, node.inputs.clone()).map(|(first, _)| first)
-                }
-                NodeKind::Elementwise(function) => source.push_function::<F>(*function, &inputs()),
-                NodeKind::Op(op) => source.push_op::<F>(op.clone(), &inputs()),
-                NodeKind::Lengths => {
-                    let of = inputs();
-                    source.push_lengths(of[0], of.get(1).copied())
-                }
-            };
-            pushed.map_err(|error| error.at(self.place(i)))?;
-        }
-        Self::new(self.label.clone(), source, self.params.clone(), self.layers.clone(), self.ends.clone())
-    }
-
     /// The text with which errors name a node.
     pub fn place(&self, node: usize) -> String {
         place::<F, L, O>(&self.source.nodes[node].kind, &self.labels[node], &self.layers)
@@ -283,6 +234,12 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             })
             .collect()
     }
+}
+
+/// The error of an output that is no value of the batch.
+pub(super) fn alone(output: &str) -> Error {
+    Error::data(format!("the output {output:?}"), "depend on an input", "a parameter alone")
+        .help("Add it to a value of the batch, or read the parameter from the model.")
 }
 
 /// Refuses a name that is empty, or would break up a table.
