@@ -271,3 +271,90 @@ fn a_list_says_what_reads_what_and_what_is_inside() {
     assert_eq!(boxed.as_infer().nodes(), nodes);
     assert!(nodes.iter().all(|node| node.role() != Role::Constant));
 }
+
+/// Two inputs, a layer that is applied twice, an inner parameter, two outputs.
+fn towers() -> Graph {
+    let g = Graph::builder().seed(4);
+    let (user, item) = (g.input("user", [1]), g.input("item", [1]));
+    let u = user.layer_named("user_table", Embedding::vocabulary(20, 6)).layer(Flatten);
+    let i = item.layer_named("item_table", Embedding::vocabulary(20, 6)).layer(Flatten);
+    let [u, i] = g.shared(Dense::units(5), [u, i]);
+    let scale = g.param("scale", [5], Initializer::Constant(0.5));
+    let both = (u * i * scale).layer_named("joined", Dense::units(4));
+    g.output("liked", both.layer(Dense::units(1)).sigmoid());
+    g.output("distance", (u - i).square().sum(-1));
+    g.build().unwrap()
+}
+
+fn ids(step: usize) -> ArrayD<f32> {
+    ArrayD::from_shape_fn(vec![10, 1], |at| (at[0] * step % 20) as f32)
+}
+
+fn infer(model: &Graph, inputs: &[&ArrayD<f32>]) -> Vec<ArrayD<f32>> {
+    let mut inputs: Vec<_> = inputs.iter().map(|x| Some(x.view().into())).collect();
+    let count = model.outputs().len();
+    let mut outputs: Vec<_> = (0..count).map(|_| None).collect();
+    model.infer(&mut inputs, &vec![false; count], &mut outputs).unwrap();
+    outputs.into_iter().map(|y| y.unwrap().into_owned()).collect()
+}
+
+fn names_of(model: &Graph) -> Vec<String> {
+    parameters(model).into_iter().map(|(name, ..)| name).collect()
+}
+
+#[test]
+fn a_graph_up_to_inner_values_has_only_what_they_need() {
+    let mut model = towers();
+    model.freeze("user_table").unwrap();
+    let (users, items) = (ids(3), ids(7));
+    let whole = infer(&model, &[&users, &items]);
+
+    let cut = model.with_outputs(&[("features", "joined"), ("match", "liked")]).unwrap();
+    let found = infer(&cut, &[&users, &items]);
+    assert_eq!((found[1].clone(), found[0].shape()), (whole[0].clone(), &[10, 4][..]));
+    assert_eq!(cut.outputs().iter().map(plywood::nn::Port::name).collect::<Vec<_>>(), ["features", "match"]);
+    assert_eq!(parameters(&cut), parameters(&model));
+
+    // One tower: one input, and what it reads; what was frozen stays so.
+    let tower = model.with_outputs(&[("user", "user_table")]).unwrap();
+    assert_eq!(tower.inputs().len(), 1);
+    assert_eq!(names_of(&tower), ["user_table.weight"]);
+    assert_eq!(parameters(&tower)[0].1, "Frozen");
+    let loaded = Graph::of_model(Registry::<f32>::builtin().from_bytes(&tower.to_bytes().unwrap()).unwrap());
+    assert_eq!(infer(&loaded.unwrap(), &[&users]), infer(&tower, &[&users]));
+
+    // Operations, an output that the graph has, an input.
+    let all =
+        model.with_outputs(&[("a", "distance"), ("b", "square"), ("c", "subtract"), ("d", "user")]).unwrap();
+    let found = infer(&all, &[&users, &items]);
+    assert_eq!((&found[0], &found[3]), (&whole[1], &users));
+    assert_eq!(found[1], &found[2] * &found[2]);
+    assert_eq!(names_of(&all), ["user_table.weight", "item_table.weight", "4.weight", "4.bias"]);
+}
+
+#[test]
+fn cuts_at_what_is_not_there_are_sentences() {
+    let model = towers();
+    let error = |outputs: &[(&str, &str)]| model.with_outputs(outputs).unwrap_err().to_string();
+    let text = error(&[("x", "nothing")]);
+    assert!(
+        text.starts_with(
+            "the name of a value must be one of user, item, user_table, 1, item_table, 3, 4, 4, scale, "
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("got \"nothing\". Print the model: its first column has the names."), "{text}");
+    let text = error(&[("x", "4")]);
+    assert!(
+        text.starts_with("the name of a value must be that of one node, got \"4\", that of 2."),
+        "{text}"
+    );
+    let text = error(&[("x", "joined"), ("x", "liked")]);
+    assert!(text.starts_with("the name of an output must be one that is not taken, got \"x\"."), "{text}");
+    let text = error(&[("x", "scale")]);
+    assert!(text.starts_with("the output \"x\" must depend on an input, got a parameter alone."), "{text}");
+    assert!(error(&[]).starts_with("the number of outputs must be at least 1, got 0."));
+    assert!(error(&[("", "joined")]).starts_with("the name of an output must be one or more characters"));
+    assert!(error(&[("x", "joined[1]")]).starts_with("the name of a value must be one of"));
+    assert_eq!(model.with_outputs(&[("x", "joined[0]")]).unwrap().outputs()[0].shape(), [4]);
+}

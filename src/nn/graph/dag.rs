@@ -22,6 +22,7 @@ use crate::nn::names;
 use crate::nn::output_activation::OutputActivation;
 use crate::nn::parts::Part;
 use crate::param::Param;
+use crate::shown::listed;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -196,6 +197,37 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             plan: self.plan.clone(),
             known: self.known.clone(),
             labels: self.labels.clone(),
+        }
+    }
+
+    /// Returns the value of this name: that of a node, "lstm[1]" for another output than the first, or of an output.
+    pub fn value_named(&self, name: &str) -> Result<usize> {
+        let node = |wanted: &str, output: usize| -> Vec<usize> {
+            let named = (0..self.labels.len()).filter(|i| self.labels[*i] == wanted);
+            let has_output = named.filter(|i| output < self.source.outputs_of(*i));
+            has_output.map(|i| self.source.nodes[i].first + output).collect()
+        };
+        let mut found = node(name, 0);
+        let of_output = name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
+        if let (Some((wanted, Ok(output))), []) = (of_output.map(|(of, k)| (of, k.parse())), &found[..]) {
+            found.extend(node(wanted, output));
+        }
+        if found.is_empty() {
+            found.extend(self.ends.iter().filter(|(end, _)| end == name).map(|(_, value)| *value));
+        }
+        match found[..] {
+            [value] => Ok(value),
+            [] => {
+                let known: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+                let expected = format!("one of {}", listed(&known, 50));
+                Err(Error::argument("the name of a value", expected, format!("{name:?}"))
+                    .help("Print the model: its first column has the names."))
+            }
+            _ => {
+                let found = format!("{name:?}, that of {}", found.len());
+                Err(Error::argument("the name of a value", "that of one node", found)
+                    .help("A layer that is applied several times has one name: name what reads its output."))
+            }
         }
     }
 

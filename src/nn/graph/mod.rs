@@ -16,7 +16,7 @@
 //! backward.rs             its backward half; contribution.rs adds gradients up
 //! layer.rs, spec.rs       a graph as a layer, and a layer from its forward pass
 //! list.rs, summary.rs     the list that describes a graph, and its printed form
-//! transfer.rs             copies of nodes in another graph; rework.rs has other shapes, no containers;
+//! transfer.rs             copies of nodes in another graph; rework.rs has other shapes, other outputs, no containers;
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
 //! op_table.rs             the operations that a file may hold
 //! lone_op.rs              an operation outside of a graph, for its check

@@ -1,9 +1,10 @@
-//! Other graphs with the same parameters: for other shapes, without containers, and of a row.
+//! Other graphs with the same parameters: for other shapes, up to other outputs, without containers, and of a row.
 
 use super::Graph;
-use super::dag::{Dag, layer_place};
+use super::dag::{Dag, alone, layer_place};
 use super::keep::TrainDag;
 use super::nodes::{NodeKind, Nodes};
+use super::plan;
 use super::transfer::Recording;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -56,6 +57,49 @@ impl<F: Scalar> Graph<F> {
         };
         let live = vec![true; dag.source.nodes.len()];
         self.copied(&dag.ends, live, false, shape)
+    }
+
+    /// Returns the graph up to these outputs, given by their names and those of the values in the graph: the features of a
+    /// trained network, or an attention map.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder().seed(1);
+    /// let x = g.input("image", [8, 8]).layer(Flatten).layer_named("dense", Dense::units(16)).layer_named("act", ReLU);
+    /// g.output("class", x.layer(Dense::units(10)).layer(Softmax));
+    /// let model = g.build()?;
+    ///
+    /// let features = model.with_outputs(&[("features", "act")])?;
+    /// assert_eq!(features.outputs()[0].shape(), [16]);
+    /// assert_eq!(features.parameter_count(), 64 * 16 + 16); // the head is not part of it
+    /// let both = model.with_outputs(&[("class", "class"), ("features", "act")])?;
+    /// assert_eq!(both.outputs().len(), 2);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// Values are named as in the summary: by the name of a layer, "dense" or "3", of an operation, "matmul_1", of an
+    /// input, or of an output that the graph has; "lstm[1]" is the second output of a layer. The new graph has only what the
+    /// outputs depend on: inputs, layers and parameters that are no longer read are gone. The others keep their names, their
+    /// values and whether they are trained; operations are numbered anew.
+    ///
+    /// In Keras it is `Model(model.input, model.get_layer("act").output)`, in PyTorch `create_feature_extractor`.
+    ///
+    /// # Errors
+    /// If a name is none of the graph's or that of several nodes, or an output has no name of its own or is a parameter.
+    pub fn with_outputs(&self, outputs: &[(&str, &str)]) -> Result<Self> {
+        let dag = &self.dag;
+        let value = |(name, of): &(&str, &str)| dag.value_named(of).map(|value| ((*name).to_owned(), value));
+        let ends = outputs.iter().map(value).collect::<Result<Vec<_>>>()?;
+        if ends.is_empty() {
+            return Err(Error::argument("the number of outputs", "at least 1", 0)
+                .help("Name one: `graph.with_outputs(&[(\"features\", \"dense\")])`."));
+        }
+        if let Some((name, _)) = ends.iter().find(|(_, value)| !dag.source.shapes[*value].batched) {
+            return Err(alone(name));
+        }
+        let live = plan::live(&dag.source, &ends);
+        self.copied(&ends, live, false, |_, own| own.to_vec())
     }
 
     /// Returns the same graph with the parts of containers in their place: those of `Sequential`, `Residual`, `Add` and
