@@ -1,7 +1,7 @@
 //! A model as a list of nodes; rows as graphs, graphs without containers, graphs up to inner values, graphs in graphs.
 
 use plywood::ndarray::{ArrayD, IxDyn};
-use plywood::nn::{BoxedLayer, Graph, ModelCache, Node, Part, Role, Wiring};
+use plywood::nn::{BoxedLayer, Graph, GraphBuilder, ModelCache, Node, Part, Role, Wiring};
 use plywood::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -357,4 +357,149 @@ fn cuts_at_what_is_not_there_are_sentences() {
     assert!(error(&[("", "joined")]).starts_with("the name of an output must be one or more characters"));
     assert!(error(&[("x", "joined[1]")]).starts_with("the name of a value must be one of"));
     assert_eq!(model.with_outputs(&[("x", "joined[0]")]).unwrap().outputs()[0].shape(), [4]);
+}
+
+#[test]
+fn a_graph_is_a_part_of_another_with_its_parameters() {
+    let body = towers().with_outputs(&[("features", "joined"), ("distance", "distance")]).unwrap();
+    let (users, items) = (ids(3), ids(7));
+    let expected = infer(&body, &[&users, &items]);
+    let g = Graph::builder().seed(9);
+    let (user, item) = (g.input("u", [1]), g.input("i", [1]));
+    let [features, distance] = g.include("body", &body, [user, item]);
+    assert_eq!((features.shape(), distance.shape()), (vec![4], vec![]));
+    let [again, _] = g.include("second", &body, [item, user]);
+    g.output("features", features);
+    g.output("class", (features + again).layer(Dense::units(3)).layer(Softmax));
+    let mut model = g.build().unwrap();
+    let found = infer(&model, &[&users, &items]);
+    assert_eq!(found[0], expected[0]);
+    assert_eq!(
+        names_of(&model)[..6],
+        [
+            "body.scale",
+            "second.scale",
+            "body.user_table.weight",
+            "body.item_table.weight",
+            "body.4.weight",
+            "body.4.bias"
+        ]
+    );
+    assert_eq!(names_of(&model).last().unwrap(), "0.bias");
+
+    // The head alone is trained, and the file needs nothing else.
+    model.freeze("body").unwrap();
+    let before = parameters(&model);
+    let mut one = model.with_outputs(&[("class", "class")]).unwrap();
+    let mut optimizer = Optimizer::new(Adam::default());
+    for _ in 0..3 {
+        let mut scores = [None];
+        let cache = one.train(&mut [Some(users.clone()), Some(items.clone())], &[true], &mut scores).unwrap();
+        one.learn(cache, &mut [scores[0].take().map(|y| y * 0.1)]).unwrap();
+        optimizer.step(&mut one).unwrap();
+    }
+    let after = parameters(&one);
+    for ((name, kind, bits), (other, _, new)) in before.iter().zip(&after) {
+        assert_eq!(name, other);
+        assert_eq!(bits == new, kind == "Frozen", "{name}");
+    }
+    let bytes = one.to_bytes().unwrap();
+    let loaded = Graph::of_model(Registry::<f32>::builtin().from_bytes(&bytes).unwrap()).unwrap();
+    assert_eq!(infer(&loaded, &[&users, &items]), infer(&one, &[&users, &items]));
+}
+
+#[test]
+fn an_included_graph_without_a_prefix_keeps_its_names_and_the_next_layer_has_the_next_number() {
+    let row = Sequential::builder([6]).seed(3).layer(Dense::units(5)).layer(ReLU).build().unwrap();
+    let whole = Sequential::builder([6])
+        .seed(3)
+        .layer(Dense::units(5))
+        .layer(ReLU)
+        .layer(Dense::units(2))
+        .build()
+        .unwrap();
+    let g = Graph::builder().seed(3);
+    let [x] = g.include("", &Graph::try_from(row).unwrap(), [g.input("input", [6])]);
+    g.output("output", x.layer(Dense::units(2)));
+    let model = g.build().unwrap();
+    assert_eq!(parameters(&model), parameters(&whole));
+
+    // A text keeps its lengths inside.
+    let words =
+        Sequential::builder([7]).layer(Dropout::rate(0.1)).layer(Embedding::vocabulary(30, 6).padding(0));
+    let words = Graph::try_from(words.build().unwrap()).unwrap();
+    let g = Graph::builder();
+    let [x] = g.include("words", &words, [g.input("input", [7])]);
+    assert!(x.lengths().is_some());
+    g.output("output", x.mean(1));
+    assert_eq!(g.build().unwrap().outputs()[0].shape(), [6]);
+}
+
+#[test]
+fn what_does_not_fit_into_a_graph_is_a_sentence_with_the_line() {
+    let body = towers().with_outputs(&[("features", "joined")]).unwrap();
+    let text = |make: &dyn for<'g> Fn(&'g GraphBuilder) -> plywood::nn::Value<'g>| {
+        let g = Graph::builder();
+        g.output("y", make(&g));
+        let error = g.build().unwrap_err();
+        assert!(error.place().contains("walk.rs:"), "{error}");
+        error.to_string().split_once(": ").unwrap().1.to_owned()
+    };
+    let found = text(&|g| {
+        let [y] = g.include("b", &body, [g.input("user", [1])]);
+        y
+    });
+    assert!(
+        found.starts_with("the number of inputs must be 2, [\"user\", \"item\"], got 1. Give a value"),
+        "{found}"
+    );
+    let found = text(&|g| {
+        let [y, _] = g.include("b", &body, [g.input("user", [1]), g.input("item", [1])]);
+        y
+    });
+    assert!(
+        found.starts_with("the number of outputs must be 1, [\"features\"], got 2. Write a name"),
+        "{found}"
+    );
+    let found = text(&|g| {
+        let [y] = g.include("b", &body, [g.input("user", [1]), g.input("item", [3])]);
+        y
+    });
+    assert!(
+        found.starts_with("the input \"item\" of the graph must have shape [1], got [3]. A graph takes"),
+        "{found}"
+    );
+    let found = text(&|g| {
+        let w = g.param("w", [1], Initializer::Zeros);
+        let [y] = g.include("b", &body, [g.input("user", [1]), w]);
+        y
+    });
+    assert!(
+        found.starts_with("the input \"item\" of the graph must have a batch axis, got a parameter [1]."),
+        "{found}"
+    );
+    let found = text(&|g| {
+        let (user, item) = (g.input("user", [1]), g.input("item", [1]));
+        let [x] = g.include("b", &body, [user, item]);
+        let [y] = g.include("b", &body, [user, item]);
+        x + y
+    });
+    assert!(
+        found.starts_with(
+            "the name of a parameter must be one that is not taken, got \"b.scale\". Give `include`"
+        ),
+        "{found}"
+    );
+    let found = text(&|g| {
+        let [y] = g.include("b\n", &body, [g.input("user", [1]), g.input("item", [1])]);
+        y
+    });
+    assert!(found.starts_with("the name of an included graph must be one or more characters"), "{found}");
+    // A value that could not be made is not checked further.
+    let found = text(&|g| {
+        let bad = g.input("user", [0]);
+        let [y] = g.include("b", &body, [bad, g.input("item", [1])]);
+        y
+    });
+    assert!(found.starts_with("the value must have shape"), "{found}");
 }

@@ -252,7 +252,7 @@ impl<F: Scalar> GraphBuilder<F> {
             return Ok(value.value);
         }
         Err(Error::custom("a value must be one of this graph, got one of another graph").help(
-            "A builder makes one graph; to use a built graph in another one, apply it as a layer: `x.layer(graph)`.",
+            "A builder makes one graph; to use a built graph in another one, call `g.include` or `x.layer(graph)`.",
         ))
     }
 

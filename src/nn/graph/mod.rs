@@ -17,6 +17,7 @@
 //! layer.rs, spec.rs       a graph as a layer, and a layer from its forward pass
 //! list.rs, summary.rs     the list that describes a graph, and its printed form
 //! transfer.rs             copies of nodes in another graph; rework.rs has other shapes, other outputs, no containers;
+//! include.rs              a graph with its parameters as a part of another
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
 //! op_table.rs             the operations that a file may hold
 //! lone_op.rs              an operation outside of a graph, for its check
@@ -29,6 +30,7 @@ mod contribution;
 mod dag;
 mod file;
 mod function;
+mod include;
 mod infer;
 mod keep;
 mod layer;
