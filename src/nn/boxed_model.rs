@@ -1,7 +1,7 @@
 //! Boxed and shared models are models, so that what [`load`](crate::load) returns is used like any other.
 
 use super::model::{infer_as, sealed};
-use super::{Infer, Model, ModelCache, OutputActivation, Parameters, Port};
+use super::{Infer, Model, ModelCache, Node, OutputActivation, Parameters, Port};
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::param::Param;

@@ -20,9 +20,11 @@
 use super::decode_scope::encode_layer;
 use super::io::{Io, PortGradients};
 use super::layer::Layer;
+use super::node::Node;
 use super::output_activation::{OutputActivation, WithoutActivation};
-use super::parts::{AnyLayer, Part};
+use super::parts::{AnyLayer, BoxedLayer, Part};
 use super::ports::Ports;
+use super::wiring::Wiring;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
@@ -133,6 +135,12 @@ pub(crate) trait ErasedLayer<F: Scalar>: ErasedInfer<F> {
     ) -> Result<Tensor<F>>;
     /// [`Layer::training_activation`].
     fn erased_training_activation(&self, input: OutputActivation) -> OutputActivation;
+    /// [`Layer::wiring`].
+    fn erased_wiring(&self) -> Wiring;
+    /// [`Layer::boxed_parts`], with the table of training.
+    fn erased_boxed_parts(&self) -> Vec<Box<dyn ErasedLayer<F>>>;
+    /// Returns the layer as its own type.
+    fn as_own_type(&self) -> &dyn Any;
     /// [`Layer::visit_params_mut`], with the layer's own names.
     fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>));
     /// `Clone` returns `Self` and is therefore not object-safe.
@@ -162,6 +170,10 @@ impl<F: Scalar, L: Layer<F>> AnyLayer<F> for L {
 
     fn erased_parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
         self.parts(input)
+    }
+
+    fn erased_nodes(&self, input: &[usize]) -> Vec<Node> {
+        self.inner_nodes(input)
     }
 }
 
@@ -262,6 +274,20 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
         self.training_activation(input)
     }
 
+    fn erased_wiring(&self) -> Wiring {
+        self.wiring()
+    }
+
+    fn erased_boxed_parts(&self) -> Vec<Box<dyn ErasedLayer<F>>> {
+        let boxes =
+            self.boxed_parts().into_iter().map(|part| part.layer.downcast::<Box<dyn ErasedLayer<F>>>());
+        boxes.filter_map(|part| part.ok().map(|part| *part)).collect()
+    }
+
+    fn as_own_type(&self) -> &dyn Any {
+        self
+    }
+
     fn erased_visit_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Param<F>)) {
         self.visit_params_mut(visit);
     }
@@ -274,6 +300,17 @@ impl<F: Scalar, L: Layer<F>> ErasedLayer<F> for L {
 impl<F: Scalar> Clone for Box<dyn ErasedLayer<F>> {
     fn clone(&self) -> Self {
         (**self).erased_clone()
+    }
+}
+
+impl<F: Scalar> BoxedLayer<F> {
+    /// Puts a layer into a box.
+    pub fn new<L: Layer<F>>(layer: L) -> Self {
+        Self::of(Box::new(layer))
+    }
+
+    pub(in crate::nn) fn of(layer: Box<dyn ErasedLayer<F>>) -> Self {
+        Self { layer: Box::new(layer), element: PhantomData }
     }
 }
 

@@ -20,9 +20,11 @@
 //! already averaged over the batch, so no layer divides by the batch size.
 
 use super::io::{Io, PortGradients};
+use super::node::Node;
 use super::output_activation::{OutputActivation, WithoutActivation};
-use super::parts::Part;
+use super::parts::{BoxedLayer, Part};
 use super::ports::Ports;
+use super::wiring::Wiring;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::param::Param;
@@ -294,6 +296,27 @@ pub trait Layer<F: Scalar = f32>:
     fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
         let _ = input;
         Vec::new()
+    }
+
+    /// Returns how the [`parts`](Layer::parts) are connected, in their order, to compute [`forward`](Layer::forward). The
+    /// default says nothing, and the container is one node wherever a model is drawn or taken apart.
+    fn wiring(&self) -> Wiring {
+        Wiring::Unsaid
+    }
+
+    /// Returns copies of the [`parts`](Layer::parts), for [`Graph::expanded`](crate::nn::Graph::expanded). The default is none.
+    fn boxed_parts(&self) -> Vec<BoxedLayer<F>> {
+        Vec::new()
+    }
+
+    /// Returns the nodes inside of a container, for [`Node::parts`].
+    #[doc(hidden)]
+    fn inner_nodes(&self, input: &[usize]) -> Vec<Node> {
+        let parts = self.parts(input);
+        if parts.is_empty() && self.wiring() != Wiring::Row {
+            return Vec::new();
+        }
+        self.wiring().nodes(input, &parts, &self.output_shape(input).unwrap_or_default())
     }
 
     /// Returns what is known of the values of the output, given what is known of those of the input.

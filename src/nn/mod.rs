@@ -54,7 +54,8 @@
 // | `shape_checks.rs` | checks of the shapes that a layer gets |
 // | `elementwise.rs` | layers of a function of one number |
 // | `output_activation.rs` | the known range of outputs, and their meaning for losses and metrics |
-// | `parts.rs` | access to the layers inside a layer |
+// | `parts.rs`, `wiring.rs` | access to the layers inside a layer, and how they are connected |
+// | `node.rs` | a model as one list of what it computes |
 // | `ports.rs`, `io.rs`, `port_calls.rs` | layers with several inputs and outputs |
 // | `lengths.rs`, `steps.rs` | the lengths of sequences, and layers about them |
 // | `reduction.rs` | sums, means and maxima along an axis |
@@ -93,6 +94,7 @@ mod layer_spec;
 mod lengths;
 mod model;
 mod names;
+mod node;
 mod norm;
 mod output_activation;
 mod parameters;
@@ -111,6 +113,7 @@ mod steps;
 mod summary;
 mod upsample;
 mod window;
+mod wiring;
 mod zero_pad;
 
 /// Operations of your own in a [`Graph`]: the trait [`Op`](op::Op), and what it works with.
@@ -140,13 +143,14 @@ pub use layer::Layer;
 pub use layer_spec::LayerSpec;
 pub(crate) use model::check_one_of_each;
 pub use model::{Infer, Model, ModelCache, Port};
+pub use node::{Node, Role};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
     RMSNorm, RMSNormSpec,
 };
 pub use output_activation::{OutputActivation, Outputs, WithoutActivation};
 pub use parameters::Parameters;
-pub use parts::Part;
+pub use parts::{BoxedLayer, Part};
 pub use pooling::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
     MaxPool2d, MaxPoolCache,
@@ -166,6 +170,7 @@ pub use shape_checks::{check_batch, check_gradient};
 pub use steps::{PoolSteps, PoolStepsCache, WithoutLengths};
 pub use upsample::Upsample;
 pub use window::{Padding, PerAxis};
+pub use wiring::Wiring;
 pub use zero_pad::ZeroPad2d;
 
 use crate::kernels::{OfEach, Scalar};

@@ -13,6 +13,7 @@
 //! A model has any number of inputs and outputs, so tensors are passed as slices, out of which they are taken. With one of
 //! each they are arrays on the stack, and a step allocates nothing for them.
 
+use super::node::Node;
 use super::output_activation::OutputActivation;
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
@@ -152,6 +153,22 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
     ///
     /// Two models with equal lines have the same architecture up to hyperparameters.
     fn outline(&self) -> Vec<String>;
+
+    /// Returns the model as a list of inputs, layers, operations and outputs, in the order in which they are computed: see
+    /// [`Node`].
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([4]).layer(Dense::units(3)).layer(Softmax).build()?;
+    /// let kinds: Vec<_> = model.nodes().iter().map(|node| node.kind().to_owned()).collect();
+    /// assert_eq!(kinds, ["input", "dense", "softmax", "output"]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// A container is one node, which has a list of its own; [`Node::expand`] puts it in the container's place. In a row of
+    /// layers, the lengths of sequences are not listed; in a graph they are values like others.
+    fn nodes(&self) -> Vec<Node>;
 
     /// Returns the kind of the model and its bytes, as a file stores them; a file keeps the numbers apart.
     ///
@@ -403,6 +420,11 @@ macro_rules! infer_as {
         fn outline(&self) -> Vec<String> {
             let $model = self;
             Infer::outline($inner)
+        }
+
+        fn nodes(&self) -> Vec<Node> {
+            let $model = self;
+            Infer::nodes($inner)
         }
 
         fn encode(&self) -> Result<(&'static str, Vec<u8>)> {

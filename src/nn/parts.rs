@@ -1,10 +1,13 @@
 //! The layers inside a layer, for code that walks through a model.
 
+use super::node::Node;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::param::Param;
+use std::any::Any;
 use std::borrow::Cow;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
 
 /// The type-erased interface of a part; every [`Layer`](super::Layer) implements it.
 ///
@@ -26,6 +29,8 @@ pub trait AnyLayer<F: Scalar>: Debug + Send + Sync {
     fn erased_visit(&self, visit: &mut dyn FnMut(&str, &Param<F>));
     /// [`Layer::parts`](super::Layer::parts).
     fn erased_parts(&self, input: &[usize]) -> Vec<Part<'_, F>>;
+    /// The nodes inside of it.
+    fn erased_nodes(&self, input: &[usize]) -> Vec<Node>;
 }
 
 /// A layer inside a container, as returned by [`Layer::parts`](super::Layer::parts): its name, the shape of its input,
@@ -78,5 +83,28 @@ impl<'a, F: Scalar> Part<'a, F> {
     /// Returns the layer's [`KIND`](super::Layer::KIND).
     pub fn kind(&self) -> &'static str {
         self.layer.erased_kind()
+    }
+}
+
+/// A copy of a layer inside a container, of any type, as returned by [`Layer::boxed_parts`](super::Layer::boxed_parts).
+///
+/// ```
+/// use plywood::nn::BoxedLayer;
+/// use plywood::prelude::*;
+///
+/// let dense: Dense = Dense::units(3).build(&[4], &Random::seed(0))?;
+/// let parts = vec![BoxedLayer::new(dense.clone()), BoxedLayer::<f32>::new(ReLU)];
+/// assert_eq!(parts.len(), 2);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+pub struct BoxedLayer<F: Scalar = f32> {
+    /// A box with the table of training, which this file does not know.
+    pub(in crate::nn) layer: Box<dyn Any + Send + Sync>,
+    pub(in crate::nn) element: PhantomData<F>,
+}
+
+impl<F: Scalar> Debug for BoxedLayer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxedLayer").finish_non_exhaustive()
     }
 }

@@ -17,73 +17,39 @@
 //! optimizer's state.
 
 use crate::kernels::Scalar;
-use crate::nn::Part;
-use crate::param::ParamKind;
+use crate::nn::node::{Count, Node, Role};
 use crate::shown::grouped;
 use std::fmt;
 
-/// The parameters of one layer, by kind.
-///
-/// Counted in values, not bytes.
-#[derive(Default)]
-pub(super) struct Count {
-    trainable: usize,
-    frozen: usize,
-    buffers: usize,
-}
-
-impl Count {
-    /// Counts a parameter under its current kind, which freezing changes.
-    pub fn add(&mut self, kind: ParamKind, len: usize) {
-        match kind {
-            ParamKind::Trainable => self.trainable += len,
-            ParamKind::Frozen => self.frozen += len,
-            ParamKind::Buffer => self.buffers += len,
-        }
-    }
-
-    /// Returns the number in the column "Parameters".
-    fn total(&self) -> usize {
-        self.trainable + self.frozen + self.buffers
-    }
-}
-
 /// Adds a row for each layer, and after a container's row those of the layers inside.
-///
-/// Shapes come from the layers, which a built model has checked.
-fn table<F: Scalar>(prefix: &str, parts: Vec<Part<'_, F>>, rows: &mut Vec<[String; 4]>) {
-    for part in parts {
-        let (layer, name) = (part.layer, format!("{prefix}{}", part.name()));
-        let shape =
-            layer.erased_output_shape(part.input()).map_or_else(|_| "?".into(), |shape| format!("{shape:?}"));
-        let mut count = Count::default();
-        layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
-        rows.push([name.clone(), layer.erased_label().to_owned(), shape, grouped(count.total())]);
-        table(&format!("{name}."), layer.erased_parts(part.input()), rows);
+fn table(prefix: &str, nodes: &[Node], rows: &mut Vec<[String; 4]>) {
+    for node in nodes.iter().filter(|node| node.role() == Role::Layer && !node.is_repeated()) {
+        let name = format!("{prefix}{}", node.name());
+        let inside = format!("{name}.");
+        rows.push([name, node.kind().to_owned(), shape(node), grouped(node.parameter_count())]);
+        table(&inside, node.parts(), rows);
     }
 }
 
-/// Prints the summary of a model with this input and these parts: layers, output shapes, parameters, memory.
-pub(super) fn write<F: Scalar>(
-    f: &mut fmt::Formatter<'_>,
-    input: &[usize],
-    parts: Vec<Part<'_, F>>,
-) -> fmt::Result {
+/// Returns the text of the shape of a node's first output.
+pub(super) fn shape(node: &Node) -> String {
+    format!("{:?}", node.shape())
+}
+
+/// Prints the summary of a row of layers: layers, output shapes, parameters, memory.
+pub(super) fn write<F: Scalar>(f: &mut fmt::Formatter<'_>, nodes: &[Node]) -> fmt::Result {
     let mut rows = vec![["".into(), "Layer".into(), "Output shape".into(), "Parameters".into()]];
-    rows.push([String::new(), "input".into(), format!("{input:?}"), String::new()]);
-    let mut count = Count::default();
-    for part in &parts {
-        part.layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
-    }
-    table("", parts, &mut rows);
-    write_table::<F, 4>(f, &rows, &count)
+    let input = nodes.iter().take(1).map(|node| [String::new(), "input".into(), shape(node), String::new()]);
+    rows.extend(input);
+    table("", nodes, &mut rows);
+    write_table::<F, 4>(f, &rows, Count::of_nodes(nodes))
 }
 
 /// Prints a table, of which the first row is the head and the last column is of numbers, and the sum of its parameters.
 pub(super) fn write_table<F: Scalar, const N: usize>(
     f: &mut fmt::Formatter<'_>,
     rows: &[[String; N]],
-    count: &Count,
+    count: Count,
 ) -> fmt::Result {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
@@ -113,9 +79,10 @@ pub(super) fn write_table<F: Scalar, const N: usize>(
 
 /// Returns a line for the input and for each layer, including those inside containers: "layer 1 (dense) with output
 /// [10] and 850 parameters".
-pub(super) fn outline<F: Scalar>(input: &[usize], parts: Vec<Part<'_, F>>) -> Vec<String> {
-    let (mut rows, mut lines) = (Vec::new(), vec![format!("the input {input:?}")]);
-    table("", parts, &mut rows);
+pub(super) fn outline(nodes: &[Node]) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut lines: Vec<_> = nodes.iter().take(1).map(|node| format!("the input {}", shape(node))).collect();
+    table("", nodes, &mut rows);
     lines.extend(rows.into_iter().map(|[number, kind, shape, parameters]| {
         format!("layer {number} ({kind}) with output {shape} and {parameters} parameters")
     }));

@@ -32,6 +32,7 @@
 //! | samples with their predicted classes | [`samples`] |
 //! | the first layer's weights | [`filters`] |
 //! | gradients of each layer over the steps | [`gradient_norms`] |
+//! | a model: its layers and operations, and what reads what | [`network`] |
 //! | confidence and accuracy by class | [`class_calibration`] |
 //! | HTML page with text, tables and figures | [`Report`] |
 //!
@@ -55,6 +56,7 @@ mod font;
 mod gradient_norms;
 mod images;
 mod mark;
+mod network;
 mod palette;
 pub(crate) mod png;
 mod raster;
@@ -70,6 +72,7 @@ pub use curves::{curve, history, runs};
 pub use figure::Figure;
 pub use gradient_norms::gradient_norms;
 pub use images::{filters, samples};
+pub use network::network;
 pub use reliability::reliability;
 pub use report::Report;
 pub use roc_curve::roc;

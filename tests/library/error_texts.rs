@@ -89,6 +89,8 @@ fn layers() -> Texts {
         row().layer(Add::of([Sequential::block().layer(Embedding::vocabulary(5, 2).padding(0))])).build();
         row().layer(GlobalAvgPool).build();
         row().layer(ReLU).build().unwrap().split_off(2);
+        Graph::try_from(row().layer(ReLU).build().unwrap()).unwrap().with_outputs(&[("features", "relu")]);
+        Graph::try_from(row().layer(ReLU).build().unwrap()).unwrap().with_outputs(&[]);
         row().layer(Dense::units(1)).build().unwrap().freeze("dense");
         row().layer(BatchNorm::new()).build().unwrap().freeze("0.running_mean");
         Initializer::Constant(f64::NAN).tensor::<f32>(&[2], 1, 1, &Random::seed(0));

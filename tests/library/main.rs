@@ -91,6 +91,7 @@ mod torch_losses;
 mod torch_optimizers;
 mod torch_penalties;
 mod training;
+mod walk;
 
 /// The project's root folder.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -136,6 +136,88 @@ fn golden(name: &str, figure: Result<Figure>) {
     assert!(svg == expected, "{name}.svg differs, from line {line:?} on; see the head of this file");
 }
 
+/// A model with a residual connection, a projection and a row inside.
+fn residual() -> Sequential {
+    let block = |units| Sequential::block().layer(Dense::units(units)).layer(ReLU).layer(Dense::units(units));
+    let wider =
+        Residual::around(block(24)).projection(Sequential::block().layer(Dense::units(24).bias(false)));
+    let builder =
+        Sequential::builder([16]).layer(Residual::around(block(16))).layer(wider).layer(BatchNorm::new());
+    builder
+        .layer(Concat::of([Sequential::block(), block(8)]))
+        .layer(Dense::units(3))
+        .layer(Softmax)
+        .build()
+        .unwrap()
+}
+
+/// A graph with two inputs, two outputs, a layer that is applied twice and frozen, a parameter, and operations.
+fn pairs() -> Graph {
+    let g = Graph::builder();
+    let (a, b) = (g.input("left", [8]), g.input("right", [8]));
+    let [u, v] = g.shared(Dense::units(4), [a, b]);
+    let scale = g.param("scale", [4], Initializer::Constant(1.0));
+    g.output("distance", ((u - v).square() * scale.square()).sum(-1));
+    g.output("features of the left", u);
+    let mut model = g.build().unwrap();
+    model.freeze("0").unwrap();
+    model
+}
+
+/// Attention, with `steps` of it one after the other.
+fn attention(steps: usize) -> Graph {
+    let g = Graph::builder();
+    let mut x = g.input("words", [12]).layer(Embedding::vocabulary(500, 32));
+    for _ in 0..steps {
+        let [q, k, v] = x.layer(LayerNorm::new()).layer(Dense::units(96)).split(-1);
+        x = x + (q.matmul(k.t()) / 32f64.sqrt()).softmax(-1).matmul(v).layer(Dense::units(32));
+        x = x + x
+            .layer(LayerNorm::new())
+            .layer(Dense::units(64))
+            .layer(GELU::default())
+            .layer(Dense::units(32));
+    }
+    g.output("topic", x.mean(1).layer(Dense::units(4)).layer(Softmax));
+    g.build().unwrap()
+}
+
+#[test]
+fn golden_networks() {
+    golden("network", plot::network(&model()));
+    golden("network-residual", plot::network(&residual()));
+    golden("network-graph", plot::network(&pairs()));
+    golden("network-attention", plot::network(&attention(3)));
+}
+
+#[test]
+fn unusual_networks_are_drawn_or_refused() {
+    let empty = Sequential::builder([4]).build().unwrap();
+    assert_eq!(plot::network(&empty).unwrap().title(), "Network without parameters");
+    // A name that is too long, letters that are not in the table, a boxed model.
+    let g = Graph::builder();
+    let long = "a name that does not fit into a box, however wide it is, 中".repeat(4);
+    g.output(&long, g.input("", [1]).layer(ReLU));
+    assert!(g.build().is_err());
+    let g = Graph::builder();
+    g.output(&long, g.input("x", [1; 30]).layer_named(&long, ReLU));
+    let boxed: Box<dyn Model> = g.build().unwrap().boxed();
+    let figure = plot::network(&*boxed).unwrap();
+    assert!(figure.width() < 330.0, "{}", figure.width());
+    assert_eq!(figure, plot::network(&boxed).unwrap());
+    // Pictures of the same model are the same, and on a phone a small one is not scaled.
+    assert_eq!(plot::network(&residual()).unwrap(), plot::network(&residual()).unwrap());
+    assert!(plot::network(&model()).unwrap().width() <= 390.0);
+    let mut deep = Sequential::builder([2]);
+    for _ in 0..1000 {
+        deep = deep.layer(ReLU);
+    }
+    assert_eq!(
+        plot::network(&deep.build().unwrap()).unwrap_err().to_string(),
+        "plot network: the model must have at most 1000 layers and operations to be drawn, got 1002 of them. Draw a \
+         part of it: `Graph::with_outputs`, or one block."
+    );
+}
+
 #[test]
 fn golden_history() {
     golden("history", plot::history(&run()));

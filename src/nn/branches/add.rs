@@ -10,7 +10,7 @@ use crate::kernels::Scalar;
 use crate::nn::ModelCache;
 use crate::nn::erased::Mode;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
-use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
+use crate::nn::{BoxedLayer, Layer, LayerSpec, OutputActivation, Part, Wiring, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -71,6 +71,10 @@ impl Join for Sum {
     fn shape(outputs: &[&[usize]]) -> Result<Vec<usize>> {
         check_equal(outputs, HELP)?;
         outputs.first().map(|shape| shape.to_vec()).ok_or_else(none)
+    }
+
+    fn wiring() -> Wiring {
+        Wiring::Sum { and_input: false }
     }
 
     fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {

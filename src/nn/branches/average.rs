@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::ModelCache;
 use crate::nn::erased::Mode;
+use crate::nn::parts::BoxedLayer;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
-use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, Part, Wiring, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -61,6 +62,10 @@ impl Join for Mean {
     fn shape(outputs: &[&[usize]]) -> Result<Vec<usize>> {
         check_equal(outputs, HELP)?;
         outputs.first().map(|shape| shape.to_vec()).ok_or_else(none)
+    }
+
+    fn wiring() -> Wiring {
+        Wiring::Mean
     }
 
     fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {

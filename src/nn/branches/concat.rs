@@ -13,7 +13,7 @@ use crate::kernels::Scalar;
 use crate::nn::ModelCache;
 use crate::nn::erased::Mode;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
-use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
+use crate::nn::{BoxedLayer, Layer, LayerSpec, OutputActivation, Part, Wiring, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -211,6 +211,14 @@ impl<F: Scalar> Layer<F> for Concat<F> {
 
     fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
         branches::parts(&self.branches, input)
+    }
+
+    fn wiring(&self) -> Wiring {
+        Wiring::Concat { axis: self.axis }
+    }
+
+    fn boxed_parts(&self) -> Vec<BoxedLayer<F>> {
+        branches::boxed(&self.branches)
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

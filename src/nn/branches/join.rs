@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::OutputActivation;
+use crate::nn::{OutputActivation, Wiring};
 use crate::tensor::Tensor;
 
 /// How the outputs of branches become one.
@@ -15,6 +15,9 @@ pub(in crate::nn) trait Join {
     fn keeps_steps(_outputs: &[Vec<usize>]) -> bool {
         true
     }
+
+    /// How the branches are connected.
+    fn wiring() -> Wiring;
 
     /// Computes the result.
     fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>>;
@@ -122,6 +125,14 @@ macro_rules! joined {
 
             fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
                 branches::parts(&self.branches, input)
+            }
+
+            fn wiring(&self) -> Wiring {
+                $join::wiring()
+            }
+
+            fn boxed_parts(&self) -> Vec<BoxedLayer<F>> {
+                branches::boxed(&self.branches)
             }
 
             fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::kernels::{Binary, Scalar};
 use crate::nn::ModelCache;
 use crate::nn::erased::Mode;
+use crate::nn::parts::BoxedLayer;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
-use crate::nn::{Layer, LayerSpec, OutputActivation, Part, branches, check_gradient};
+use crate::nn::{Layer, LayerSpec, OutputActivation, Part, Wiring, branches, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -56,6 +57,10 @@ impl Join for Largest {
 
     fn keeps_steps(outputs: &[Vec<usize>]) -> bool {
         fold::keeps_steps(outputs)
+    }
+
+    fn wiring() -> Wiring {
+        Wiring::Maximum
     }
 
     fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {

@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::Mode;
 use crate::nn::lengths::lost;
-use crate::nn::{Layer, ModelCache, Part, names};
+use crate::nn::{BoxedLayer, Layer, ModelCache, Part, names};
 use crate::param::Param;
 use crate::random::Random;
 use crate::tensor::{Tensor, copy, recycle, slice, slice_mut, standard};
@@ -160,6 +160,11 @@ pub(in crate::nn) fn check_batch_size<F: Scalar>(
 /// Returns the blocks, named by their numbers.
 pub(in crate::nn) fn parts<'a, F: Scalar>(blocks: &'a [Sequential<F>], input: &[usize]) -> Vec<Part<'a, F>> {
     blocks.iter().enumerate().map(|(i, block)| Part::new(i.to_string(), input.to_vec(), block)).collect()
+}
+
+/// Returns copies of the blocks.
+pub(in crate::nn) fn boxed<F: Scalar>(blocks: &[Sequential<F>]) -> Vec<BoxedLayer<F>> {
+    blocks.iter().cloned().map(BoxedLayer::new).collect()
 }
 
 /// Visits the parameters of a block under its name.

@@ -9,7 +9,7 @@ use crate::kernels::Scalar;
 use crate::nn::ModelCache;
 use crate::nn::erased::Mode;
 use crate::nn::sequential::{Sequential, SequentialBuilder};
-use crate::nn::{Layer, LayerSpec, OutputActivation, Part, check_gradient};
+use crate::nn::{BoxedLayer, Layer, LayerSpec, OutputActivation, Part, Wiring, check_gradient};
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
@@ -184,6 +184,14 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     /// Returns "block", and "projection" if there is one.
     fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {
         self.blocks().map(|(name, block)| Part::new(name, input.to_vec(), block)).collect()
+    }
+
+    fn wiring(&self) -> Wiring {
+        Wiring::Sum { and_input: self.projection.is_none() }
+    }
+
+    fn boxed_parts(&self) -> Vec<BoxedLayer<F>> {
+        self.blocks().map(|(_, block)| BoxedLayer::new(block.clone())).collect()
     }
 
     fn visit_params(&self, show: &mut dyn FnMut(&str, &Param<F>)) {

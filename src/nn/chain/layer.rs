@@ -6,6 +6,7 @@ use crate::kernels::Scalar;
 use crate::nn::decode_scope::encode_layer;
 use crate::nn::erased::ErasedInfer;
 use crate::nn::io::Io;
+use crate::nn::node::Node;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::parts::{AnyLayer, Part};
 use crate::nn::ports::Ports;
@@ -38,6 +39,10 @@ impl<F: Scalar> AnyLayer<F> for InferChain<F> {
 
     fn erased_parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
         self.parts()
+    }
+
+    fn erased_nodes(&self, _: &[usize]) -> Vec<Node> {
+        self.list()
     }
 }
 

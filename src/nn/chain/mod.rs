@@ -18,10 +18,12 @@ use super::io::Io;
 use super::lengths::{Way, lost};
 use super::model::{Infer, Port, sealed};
 use super::names;
+use super::node::Node;
 use super::output_activation::{OutputActivation, WithoutActivation};
 use super::parts::Part;
 use super::shape_checks::{check_batch_shape, check_input, check_sizes};
 use super::summary;
+use super::wiring::Wiring;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -276,6 +278,11 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> Chain<F, L> {
         let layers = self.layers.iter().zip(inputs).enumerate();
         layers.map(|(i, (layer, input))| Part::new(i.to_string(), input, layer.erased_any())).collect()
     }
+
+    /// The input, the layers and the output.
+    pub fn list(&self) -> Vec<Node> {
+        Wiring::Row.nodes(self.input.shape(), &self.parts(), self.output.shape())
+    }
 }
 
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized> sealed::Sealed for Chain<F, L> {}
@@ -319,7 +326,11 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized + 'static> Infer<F> for Chain<F, L> {
     }
 
     fn outline(&self) -> Vec<String> {
-        summary::outline(self.input.shape(), self.parts())
+        summary::outline(&self.list())
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.list()
     }
 
     fn encode(&self) -> Result<(&'static str, Vec<u8>)> {
@@ -365,6 +376,6 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized> fmt::Debug for Chain<F, L> {
 
 impl<F: Scalar, L: ErasedInfer<F> + ?Sized> fmt::Display for Chain<F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        summary::write(f, self.input.shape(), self.parts())
+        summary::write::<F>(f, &self.list())
     }
 }

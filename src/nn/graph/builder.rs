@@ -48,9 +48,11 @@ pub struct GraphBuilder<F: Scalar = f32> {
 /// What has been added so far.
 pub(super) struct Inner<F: Scalar> {
     pub source: Nodes<dyn TrainOp<F>>,
-    params: Vec<Named<F>>,
+    pub params: Vec<Named<F>>,
     pub layers: Vec<(String, Box<dyn ErasedLayer<F>>)>,
     ends: Vec<(String, usize)>,
+    /// The number of the next layer: its name if it has no other, and its stream.
+    pub next: usize,
     error: Option<Error>,
 }
 
@@ -102,6 +104,7 @@ impl<F: Scalar> GraphBuilder<F> {
             params: Vec::new(),
             layers: Vec::new(),
             ends: Vec::new(),
+            next: 0,
             error: None,
         };
         Self { inner: RefCell::new(inner), random: Random::seed(0), label: String::new() }
@@ -248,7 +251,7 @@ impl<F: Scalar> GraphBuilder<F> {
     /// parameter or a layer is not on the way to an output.
     pub fn build(self) -> Result<Graph<F>> {
         check_level()?;
-        let Inner { source, params, layers, ends, error } = self.inner.into_inner();
+        let Inner { source, params, layers, ends, error, .. } = self.inner.into_inner();
         match error {
             Some(error) => Err(error),
             None => Ok(Graph::of_dag(Dag::new(self.label, source, params, layers, ends)?)),
@@ -261,7 +264,7 @@ impl<F: Scalar> GraphBuilder<F> {
             return Ok(value.value);
         }
         Err(Error::custom("a value must be one of this graph, got one of another graph").help(
-            "A builder makes one graph; to use a built graph in another one, apply it as a layer: `x.layer(graph)`.",
+            "A builder makes one graph; to use a built graph in another one, call `g.include` or `x.layer(graph)`.",
         ))
     }
 
@@ -282,7 +285,7 @@ impl<F: Scalar> GraphBuilder<F> {
     }
 
     /// The numbers of these values; `Ok(None)` if one of them could not be made.
-    fn all_of(&self, values: &[Value<'_, F>]) -> Result<Option<Vec<usize>>> {
+    pub(super) fn all_of(&self, values: &[Value<'_, F>]) -> Result<Option<Vec<usize>>> {
         values.iter().map(|value| self.of(*value)).collect::<Result<Option<Vec<_>>>>()
     }
 

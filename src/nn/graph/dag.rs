@@ -22,6 +22,7 @@ use crate::nn::names;
 use crate::nn::output_activation::OutputActivation;
 use crate::nn::parts::Part;
 use crate::param::Param;
+use crate::shown::listed;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -137,12 +138,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         for (name, value) in &self.ends {
             let shape = &self.source.shapes[*value];
             if !shape.batched {
-                return Err(Error::data(
-                    format!("the output {name:?}"),
-                    "depend on an input",
-                    "a parameter alone",
-                )
-                .help("Add it to a value of the batch, or read the parameter from the model."));
+                return Err(alone(name));
             }
         }
         self.check_reads()
@@ -204,48 +200,35 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         }
     }
 
-    /// Returns the same graph for inputs of other shapes.
-    pub fn with_input_shapes(&self, shapes: &[(&str, &[usize])]) -> Result<Self>
-    where
-        Box<L>: Clone,
-    {
-        for (i, (name, shape)) in shapes.iter().enumerate() {
-            let port = self.in_ports.iter().find(|port| port.name() == *name);
-            let Some(port) = port.filter(|_| !shapes[..i].iter().any(|(other, _)| other == name)) else {
-                let known: Vec<_> = self.in_ports.iter().map(Port::name).collect();
-                return Err(Error::argument("the name of an input", format!("one of {known:?}, once"), name)
-                    .help("Name the inputs as the graph does: `model.inputs()`."));
-            };
-            if port.shape().len() != shape.len() {
-                let expected = format!("with {} axes, as in {:?}", port.shape().len(), port.shape());
-                return Err(Error::shape(format!("the input {name}"), expected, shape)
-                    .help("Sizes may differ, and not the number of axes."));
+    /// Returns the value of this name: that of a node, "lstm[1]" for another output than the first, or of an output.
+    pub fn value_named(&self, name: &str) -> Result<usize> {
+        let node = |wanted: &str, output: usize| -> Vec<usize> {
+            let named = (0..self.labels.len()).filter(|i| self.labels[*i] == wanted);
+            let has_output = named.filter(|i| output < self.source.outputs_of(*i));
+            has_output.map(|i| self.source.nodes[i].first + output).collect()
+        };
+        let mut found = node(name, 0);
+        let of_output = name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
+        if let (Some((wanted, Ok(output))), []) = (of_output.map(|(of, k)| (of, k.parse())), &found[..]) {
+            found.extend(node(wanted, output));
+        }
+        if found.is_empty() {
+            found.extend(self.ends.iter().filter(|(end, _)| end == name).map(|(_, value)| *value));
+        }
+        match found[..] {
+            [value] => Ok(value),
+            [] => {
+                let known: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+                let expected = format!("one of {}", listed(&known, 50));
+                Err(Error::argument("the name of a value", expected, format!("{name:?}"))
+                    .help("Print the model: its first column has the names."))
+            }
+            _ => {
+                let found = format!("{name:?}, that of {}", found.len());
+                Err(Error::argument("the name of a value", "that of one node", found)
+                    .help("A layer that is applied several times has one name: name what reads its output."))
             }
         }
-        let mut source = Nodes::new();
-        for (i, node) in self.source.nodes.iter().enumerate() {
-            let inputs = || node.inputs.iter().flatten().copied().collect::<Vec<_>>();
-            let pushed = match &node.kind {
-                NodeKind::Input(name) => {
-                    let other = shapes.iter().find(|(other, _)| other == name);
-                    let own = &self.source.shapes[node.first].sizes;
-                    source.push_input(name.clone(), other.map_or(own.clone(), |(_, shape)| shape.to_vec()))
-                }
-                NodeKind::Param(k) => source.push_param(*k, self.params[*k].param.shape()),
-                NodeKind::Layer(k) => {
-                    let layer = &*self.layers[*k].1;
-                    source.push_layer::<F>(*k, layer, node.inputs.clone()).map(|(first, _)| first)
-                }
-                NodeKind::Elementwise(function) => source.push_function::<F>(*function, &inputs()),
-                NodeKind::Op(op) => source.push_op::<F>(op.clone(), &inputs()),
-                NodeKind::Lengths => {
-                    let of = inputs();
-                    source.push_lengths(of[0], of.get(1).copied())
-                }
-            };
-            pushed.map_err(|error| error.at(self.place(i)))?;
-        }
-        Self::new(self.label.clone(), source, self.params.clone(), self.layers.clone(), self.ends.clone())
     }
 
     /// The text with which errors name a node.
@@ -283,6 +266,12 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             })
             .collect()
     }
+}
+
+/// The error of an output that is no value of the batch.
+pub(super) fn alone(output: &str) -> Error {
+    Error::data(format!("the output {output:?}"), "depend on an input", "a parameter alone")
+        .help("Add it to a value of the batch, or read the parameter from the model.")
 }
 
 /// Refuses a name that is empty, or would break up a table.

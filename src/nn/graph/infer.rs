@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedInfer;
 use crate::nn::model::{Infer, Port, PortNames, sealed};
+use crate::nn::node::Node;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::shape_checks::check_batch_shape;
 use crate::tensor::{CowTensor, Tensor, owned, recycle, standard};
@@ -328,6 +329,10 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized + 'static, O: OpTable<F> + ?Sized + '
 
     fn outline(&self) -> Vec<String> {
         self.lines()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.list()
     }
 
     fn encode(&self) -> Result<(&'static str, Vec<u8>)> {

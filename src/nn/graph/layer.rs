@@ -12,6 +12,7 @@ use crate::nn::erased::{ErasedInfer, Mode};
 use crate::nn::io::Io;
 use crate::nn::model::{Infer, Model, ModelCache};
 use crate::nn::names;
+use crate::nn::node::Node;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::parts::{AnyLayer, Part};
 use crate::nn::ports::Ports;
@@ -176,6 +177,10 @@ impl<F: Scalar> Layer<F> for Graph<F> {
         self.dag.parts()
     }
 
+    fn inner_nodes(&self, _: &[usize]) -> Vec<Node> {
+        self.dag.list()
+    }
+
     fn output_activation(&self, _: OutputActivation) -> OutputActivation {
         self.dag.known_values(0)
     }
@@ -223,6 +228,10 @@ impl<F: Scalar> AnyLayer<F> for InferGraph<F> {
 
     fn erased_parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
         self.parts()
+    }
+
+    fn erased_nodes(&self, _: &[usize]) -> Vec<Node> {
+        self.list()
     }
 }
 

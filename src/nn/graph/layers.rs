@@ -52,8 +52,8 @@ impl<F: Scalar> GraphBuilder<F> {
         first: Value<'g, F>,
         others: &[(&str, Value<'g, F>)],
     ) -> Option<usize> {
-        let k = self.inner.borrow().layers.len();
-        let name = name.map_or_else(|| k.to_string(), str::to_owned);
+        let number = self.inner.borrow().next;
+        let name = name.map_or_else(|| number.to_string(), str::to_owned);
         let is_free = || match self.inner.borrow().layers.iter().any(|(other, _)| *other == name) {
             true => Err(taken("a layer", &name)),
             false => check_name("a layer", &name),
@@ -63,12 +63,17 @@ impl<F: Scalar> GraphBuilder<F> {
                 others.iter().map(|(name, value)| (*name, value.shape())).collect();
             let others: Vec<(&str, &[usize])> =
                 others.iter().map(|(name, shape)| (*name, &shape[..])).collect();
-            first.value.map(|_| spec.build_ports(&first.shape(), &others, &self.random.child(k))).transpose()
+            first
+                .value
+                .map(|_| spec.build_ports(&first.shape(), &others, &self.random.child(number)))
+                .transpose()
         });
         match built {
             Ok(Some(layer)) => {
-                self.inner.borrow_mut().layers.push((name, Box::new(layer)));
-                Some(k)
+                let inner = &mut *self.inner.borrow_mut();
+                inner.layers.push((name, Box::new(layer)));
+                inner.next += 1;
+                Some(inner.layers.len() - 1)
             }
             Ok(None) => None,
             Err(error) => {

@@ -17,6 +17,9 @@
 //! keep.rs, train.rs       which values a training step keeps, and its forward half
 //! backward.rs             its backward half; contribution.rs adds gradients up
 //! layer.rs, spec.rs       a graph as a layer, and a layer from its forward pass
+//! list.rs, summary.rs     the list that describes a graph, and its printed form
+//! transfer.rs             copies of nodes in another graph; rework.rs has other shapes, other outputs, no containers;
+//! include.rs              a graph with its parameters as a part of another
 //! file.rs                 the form in files: the nodes, and nothing that follows from them
 //! op_table.rs             the operations that a file may hold
 //! lone_op.rs              an operation outside of a graph, for its check
@@ -30,11 +33,13 @@ mod contribution;
 mod dag;
 mod file;
 mod function;
+mod include;
 mod infer;
 mod keep;
 mod layer;
 mod layers;
 mod lengths;
+mod list;
 mod lone_op;
 mod model;
 mod nodes;
@@ -47,10 +52,12 @@ mod pairwise;
 mod plan;
 mod positions;
 mod program;
+mod rework;
 mod shape;
 mod spec;
 mod summary;
 mod train;
+mod transfer;
 mod value;
 mod value_axes;
 mod value_moves;
@@ -70,7 +77,6 @@ pub use positions::{Positions, Size};
 pub use shape::{Shape, Shapes};
 pub use spec::GraphSpec;
 
-use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, ErasedInfer, ErasedLayer};
 use crate::nn::output_activation::OutputActivation;
@@ -127,34 +133,6 @@ impl<F: Scalar> Graph<F> {
     fn of_dag(dag: Dag<F, dyn ErasedLayer<F>, dyn TrainOp<F>>) -> Self {
         let known_in_training = dag.known_by(|layer, input| layer.erased_training_activation(input));
         Self { dag, keep: Arc::default(), known_in_training, trained: Vec::new(), spare: Vec::new() }
-    }
-
-    /// Returns the same graph with the same parameters for inputs of other shapes, such as another number of steps.
-    ///
-    /// ```
-    /// use plywood::nn::Graph;
-    /// use plywood::prelude::*;
-    ///
-    /// let g = Graph::builder();
-    /// let x = g.input("x", [6, 4]); // 6 steps
-    /// g.output("mean", x.layer(Dense::units(3)).tanh().mean(1));
-    /// let model = g.build()?;
-    /// let longer = model.with_input_shapes(&[("x", &[50, 4])])?;
-    /// assert_eq!(longer.inputs()[0].shape(), [50, 4]);
-    /// assert_eq!(longer.parameter_count(), model.parameter_count());
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    ///
-    /// What was written as a number stays as it is: `x.size(1)`, which was read when the graph was built, the range of a
-    /// `slice`, and the steps of an unrolled loop. What follows from the shape adapts: `mean` and the other reductions,
-    /// `..-1`, `split`, a -1 in `reshape`. A layer takes another shape if it takes any, as Dense takes any number of steps; a
-    /// `Sequential` inside takes the one it was built for.
-    ///
-    /// # Errors
-    /// If there is no input of such a name, it has another number of axes, or a layer or an operation cannot take the
-    /// new shapes.
-    pub fn with_input_shapes(&self, shapes: &[(&str, &[usize])]) -> Result<Self> {
-        Ok(Self::of_dag(self.dag.with_input_shapes(shapes)?))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::Mode;
 use crate::nn::model::{Infer, Model, ModelCache, Port, infer_as, of_type, sealed};
+use crate::nn::node::Node;
 use crate::nn::output_activation::OutputActivation;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;

@@ -8,7 +8,8 @@ use crate::nn::io::Io;
 use crate::nn::lengths::call_back;
 use crate::nn::ports::Ports;
 use crate::nn::{
-    Layer, ModelCache, OutputActivation, Part, WithoutActivation, chain, check_batch, check_gradient, names,
+    BoxedLayer, Layer, ModelCache, OutputActivation, Part, Wiring, WithoutActivation, chain, check_batch,
+    check_gradient, names,
 };
 use crate::param::Param;
 use crate::state::Kind;
@@ -214,6 +215,14 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     /// The layers, named by their numbers.
     fn parts(&self, _: &[usize]) -> Vec<Part<'_, F>> {
         self.chain.parts()
+    }
+
+    fn wiring(&self) -> Wiring {
+        Wiring::Row
+    }
+
+    fn boxed_parts(&self) -> Vec<BoxedLayer<F>> {
+        self.chain.layers.iter().map(|layer| BoxedLayer::of(layer.erased_clone())).collect()
     }
 
     /// What is known of the outputs after all layers.

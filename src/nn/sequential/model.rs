@@ -6,7 +6,7 @@ use crate::kernels::Scalar;
 use crate::nn::chain::not_one;
 use crate::nn::erased::Mode;
 use crate::nn::model::{infer_as, of_type, sealed};
-use crate::nn::{Infer, Layer, Model, ModelCache, OutputActivation, Port};
+use crate::nn::{Infer, Layer, Model, ModelCache, Node, OutputActivation, Port};
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
 
