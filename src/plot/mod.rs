@@ -42,7 +42,7 @@
 //!
 //! # Inside
 //!
-//! `mark.rs` defines the seven kinds of marks; `svg.rs` writes them, `raster.rs` rasterizes them, and `png.rs`
+//! `mark.rs` defines the six kinds of marks; `svg.rs` writes them, `raster.rs` rasterizes them, and `png.rs`
 //! encodes the pixels; `report.rs` puts figures on a page. `font/` has the letters, `axes.rs` the axes and their
 //! labels, `palette.rs` the colours.
 
