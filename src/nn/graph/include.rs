@@ -21,7 +21,7 @@ impl<F: Scalar> GraphBuilder<F> {
     /// let g = Graph::builder().seed(1);
     /// let x = g.input("image", [4]).layer(Dense::units(8)).layer_named("features", ReLU);
     /// g.output("class", x.layer(Dense::units(10)).layer(Softmax));
-    /// let trained = g.build()?; // or `Graph::of_model(plywood::load(path)?)?`
+    /// let trained = g.build()?; // or `Graph::load(path)?`
     ///
     /// let body = trained.with_outputs(&[("features", "features")])?;
     /// let g = Graph::builder().seed(2);

@@ -102,8 +102,8 @@ impl<F: Scalar> Graph<F> {
         self.copied(&ends, live, false, |_, own| own.to_vec())
     }
 
-    /// Returns the same graph with the parts of containers in their place: those of `Sequential`, `Residual`, `Add` and
-    /// `Concat`, and the nodes of a graph that is a layer.
+    /// Returns the same graph with the parts of containers in their place: those of `Sequential`, `Residual`, `Add`,
+    /// `Product`, `Maximum`, `Average` and `Concat`, and the nodes of a graph that is a layer.
     ///
     /// ```
     /// use plywood::prelude::*;
