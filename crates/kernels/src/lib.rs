@@ -41,9 +41,9 @@
 //! level, and have bits that depend on it: products of `f32` matrices, which agree on all levels with fused
 //! multiply-add (`gemm/mod.rs`), and Adam's pass in `f32`. The module `level` determines the level in use.
 //!
-//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere. `ln`, `sin` and
-//! `cos`, and in `f64` also `exp` and `tanh`, are the standard library's; their results may differ between platforms, but
-//! not between runs.
+//! In `f32`, `exp` and `tanh` are the crate's own (`activation/exponential.rs`) and the same everywhere; so are `ln`,
+//! `exp_m1` and `ln_1p` of the activations and the elementwise functions. Those in `f64`, `sin` and `cos`, and the logarithms
+//! of losses and of log-softmax are the standard library's; their results may differ between platforms, but not between runs.
 
 mod activation;
 mod along;

@@ -34,7 +34,7 @@ pub(crate) fn sigmoid<F: Exponential>(x: F) -> F {
 /// `x` above 0, else `alpha · (e^x - 1)`, both times `scale`.
 #[inline(always)]
 pub(crate) fn elu<F: Exponential>(x: F, alpha: F, scale: F) -> F {
-    if x > F::zero() { scale * x } else { scale * (alpha * x.exp_m1()) }
+    if x > F::zero() { scale * x } else { scale * (alpha * x.exponential_minus_1()) }
 }
 
 #[inline(always)]
@@ -57,7 +57,7 @@ pub(crate) fn softsign_slope<F: Exponential>(x: F) -> F {
 /// `ln(1 + e^(beta · x)) / beta`. `max` drops a NaN, but the logarithm is NaN then, and so is the sum.
 #[inline(always)]
 pub(crate) fn softplus<F: Exponential>(x: F, beta: F) -> F {
-    x.max(F::zero()) + (-(beta * x).abs()).exponential().ln_1p() / beta
+    x.max(F::zero()) + (-(beta * x).abs()).exponential().logarithm_of_1_plus() / beta
 }
 
 /// `x · sigmoid(x)`, and its derivative.

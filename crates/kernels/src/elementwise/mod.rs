@@ -93,7 +93,7 @@ mod generic {
                 map(x, y, |x| c / x);
             }
             Unary::Exp => map(x, y, |x| x.exponential()),
-            Unary::Ln => map(x, y, |x| x.ln()),
+            Unary::Ln => map(x, y, |x| x.logarithm()),
             Unary::Sqrt => map(x, y, |x| x.sqrt()),
             Unary::Square => map(x, y, |x| x * x),
             Unary::Abs => map(x, y, |x| x.abs()),
