@@ -2,7 +2,7 @@
 //! are read twice, left out or not finite.
 
 use plywood::data::synthetic::garments;
-use plywood::ndarray::arr2;
+use plywood::ndarray::{Array2, arr2};
 use plywood::nn::{Graph, GraphBuilder, Value};
 use plywood::prelude::*;
 use plywood::testing::LayerCheck;
@@ -76,6 +76,34 @@ fn elementwise_functions_agree_with_differences() {
     for (name, f) in all {
         check(name, &[5, 4], |_, x| f(x));
         check(name, &[700], |_, x| f(x));
+    }
+}
+
+/// What is kept of small arrays is computed again for large ones: more than 256 KiB, from 17 rows on.
+#[test]
+fn gradients_have_the_same_bits_whether_results_are_kept_or_computed_again() {
+    type Formula = for<'g> fn(Value<'g>) -> Value<'g>;
+    let all: [(&str, Formula); 4] = [
+        ("mish", |x| x * (x.exp() + 1.0).ln().tanh()),
+        ("all", |x| (x.square() + 0.1).powf(1.7).ln() / (x.exp() + x.sigmoid()) * x.tanh()),
+        ("at the end", |x| (x * 0.5 + x.relu()).tanh()),
+        ("condition", |x| x.exp().greater(1.0 - 0.0 * x).where_cond((-x).exp(), x.tanh() / 3.0)),
+    ];
+    for (name, f) in all {
+        let g = Graph::builder();
+        let x = g.input("x", [4096]);
+        g.output("y", f(x * g.param("w", [4096], Initializer::Normal { mean: 0.3, std_dev: 0.8 })));
+        let mut graph = g.build().unwrap();
+        let mut gradients = |rows: usize| {
+            let number = |(i, j): (usize, usize)| ((i * 4099 + j * 31) % 977) as f32 / 200.0 - 2.5;
+            let x = Array2::from_shape_fn((rows, 4096), number).into_dyn();
+            let (mut y, mut dx) = ([None], [None]);
+            let cache = graph.eval(&mut [Some(x.clone())], &[false], &mut y).unwrap();
+            graph.input_gradients(cache, &mut [Some(x)], &mut dx).unwrap();
+            dx[0].take().unwrap().iter().map(|d| d.to_bits()).collect::<Vec<_>>()
+        };
+        let (kept, again) = (gradients(16), gradients(17));
+        assert!(kept == again[..kept.len()], "{name}");
     }
 }
 
@@ -279,7 +307,7 @@ fn a_layer_from_its_forward_pass_is_a_layer_like_others() {
     // The initial values are those of the layer that draws from the same streams.
     let same = Sequential::builder([3]).seed(4).layer(Dense::units(4)).layer(Tanh).build().unwrap();
     let own = Sequential::builder([3]).seed(4).layer(dense_tanh(4)).build().unwrap();
-    let x = plywood::ndarray::Array2::from_shape_fn((6, 3), |(i, j)| ((i * 3 + j) as f32).sin());
+    let x = Array2::from_shape_fn((6, 3), |(i, j)| ((i * 3 + j) as f32).sin());
     assert_eq!(own.predict(&x).unwrap(), same.predict(&x).unwrap());
 
     let labels = (0..6).map(|i| i % 2).collect::<Vec<usize>>();

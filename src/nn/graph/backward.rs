@@ -10,7 +10,7 @@ use super::op::{TrainOp, lost};
 use super::op_backward::{Backward, Give, Held, Part};
 use super::ops::expand_back;
 use super::plan::{Action, Plan, Step};
-use super::program::{MAX_LOADS, Program};
+use super::program::{MAX_REGISTERS, Program};
 use super::shape::Shapes;
 use super::train::Run;
 use crate::error::{Error, Result};
@@ -143,7 +143,8 @@ impl<F: Scalar> Graph<F> {
             }
         }
         let done = step.inputs.iter().flatten().filter(|slot| run.keep.last[**slot] == s);
-        done.chain([&out]).for_each(|&slot| run.values[slot].take().into_iter().for_each(recycle));
+        let made = step.outputs.iter().map(|(slot, _)| slot);
+        done.chain(made).for_each(|&slot| run.values[slot].take().into_iter().for_each(recycle));
         Ok(())
     }
 
@@ -224,14 +225,15 @@ impl<F: Scalar> Graph<F> {
             give.whole(usize::from(!wanted[0]), grad);
             return Ok(());
         }
-        let mut inputs: [&[F]; MAX_LOADS] = [&[]; MAX_LOADS];
-        if !program.is_affine() && !program.derives_from_output() {
-            for (place, slot) in inputs.iter_mut().zip(at.step.inputs.iter().flatten()) {
-                *place = self.value(*slot, &run.values).map(slice).ok_or_else(lost)?;
-            }
+        let mut known: [&[F]; MAX_REGISTERS] = [&[]; MAX_REGISTERS];
+        let inputs = at.step.inputs.iter().flatten().enumerate();
+        for (i, slot) in inputs.filter(|(i, _)| program.needs_input(*i)) {
+            known[i] = self.value(*slot, &run.values).map(slice).ok_or_else(lost)?;
         }
-        let output = run.values[at.step.outputs[0].0].as_ref().map(slice);
-        program.backward(&inputs[..at.step.inputs.len()], output, at.shapes(), slice(&grad), &mut give);
+        for (r, (slot, _)) in program.made().zip(&at.step.outputs) {
+            known[r] = run.values[*slot].as_ref().map_or(&[], slice);
+        }
+        program.backward(&known, at.shapes(), slice(&grad), &mut give);
         recycle(grad);
         Ok(())
     }

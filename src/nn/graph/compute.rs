@@ -15,11 +15,13 @@ use ndarray::Dimension;
 /// The maximum number of values that a step reads.
 pub(super) const MAX_READS: usize = if MAX_LOADS > MAX_INPUTS { MAX_LOADS } else { MAX_INPUTS };
 
-/// Runs a step. `read` returns the value of a slot; `free` is the first input itself, if nobody else needs it.
+/// Runs a step. `read` returns the value of a slot; `free` is the first input itself, if nobody else needs it. `kept` gets
+/// what a program keeps for its backward pass.
 pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
     step: &Step<O>,
     shapes: Shapes<'_>,
     free: Option<Tensor<F>>,
+    kept: &mut [Option<Tensor<F>>],
     read: impl Fn(usize) -> Result<&'v [F]>,
 ) -> Result<Tensor<F>> {
     let shape = shapes.output.whole(shapes.batch);
@@ -41,7 +43,7 @@ pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
     let mut out = scratch(shape.slice());
     match &step.action {
         Action::Op(op) => op.forward(shapes, inputs, slice_mut(&mut out))?,
-        Action::Program(program) => program.forward(inputs, slice_mut(&mut out)),
+        Action::Program(program) => program.forward(inputs, kept, slice_mut(&mut out)),
         Action::Expand => {
             expand(inputs[0], &shapes.inputs[0], shapes.output, shapes.batch, slice_mut(&mut out));
         }

@@ -166,6 +166,31 @@ impl Function {
         }
     }
 
+    /// Returns for each input whether a derivative is computed from it, and whether one is from the output.
+    pub fn derives_from(self) -> ([bool; 3], bool) {
+        match self {
+            Self::Unary(f) => {
+                let (input, output) = f.derives_from();
+                ([input, false, false], output)
+            }
+            Self::Binary(f) => {
+                let ([a, b], output) = f.derives_from();
+                ([a, b, false], output)
+            }
+            Self::Where => ([true, false, false], false),
+        }
+    }
+
+    /// Whether computing it again takes longer than reading its results from a cache.
+    pub fn is_slow(self) -> bool {
+        use Unary::{Cos, Erf, Exp, Ln, Sigmoid, Sin, Tanh};
+        match self {
+            Self::Unary(Unary::Power(c)) => ![-1.0, 2.0, 3.0].contains(&c),
+            Self::Unary(f) => matches!(f, Exp | Ln | Tanh | Sigmoid | Erf | Sin | Cos),
+            _ => false,
+        }
+    }
+
     /// Returns the shape of the output: that to which all inputs broadcast.
     pub fn shape(self, inputs: &[&Shape]) -> Result<Shape> {
         super::op::check_count(&(self.inputs()..=self.inputs()), inputs.len())?;

@@ -170,7 +170,7 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
                 Some(numbers) => Ok(numbers),
                 None => values[slot].as_ref().and_then(|x| x.as_slice()).ok_or_else(lost),
             };
-            let made = compute(step, plan.shapes(step, batch), free, read)?;
+            let made = compute(step, plan.shapes(step, batch), free, &mut [], read)?;
             values[out] = Some(made.into());
             return Ok(());
         };

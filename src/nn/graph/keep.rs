@@ -78,9 +78,11 @@ fn needs<F: Scalar>(step: &Step<dyn TrainOp<F>>, wants: &[bool]) -> Vec<usize> {
     match &step.action {
         // A layer has a cache of its own.
         Action::Layer(_) | Action::Expand => Vec::new(),
-        Action::Program(program) if program.derives_from_output() => vec![output],
-        Action::Program(program) if program.is_affine() => Vec::new(),
-        Action::Program(_) => inputs().collect(),
+        Action::Program(program) => {
+            let needed = inputs().enumerate().filter(|(i, _)| program.needs_input(*i)).map(|(_, slot)| slot);
+            let kept = step.outputs[usize::from(!program.keeps_output())..].iter().map(|(slot, _)| *slot);
+            needed.chain(kept).collect()
+        }
         Action::Op(op) => {
             let mut slots = Vec::new();
             for (i, _) in inputs().enumerate().filter(|(_, slot)| wants[*slot]) {

@@ -58,7 +58,7 @@ impl Pairwise {
         let expanded = self.expanded([a, b], batch);
         let read = [a, b].map(slice);
         let read = [0, 1].map(|i| expanded[i].as_ref().map_or(read[i], slice));
-        self.program.forward(&read, slice_mut(&mut out));
+        self.program.forward(&read, &mut [], slice_mut(&mut out));
         expanded.into_iter().flatten().for_each(recycle);
         out
     }
@@ -72,7 +72,7 @@ impl Pairwise {
         let mut parts = Vec::with_capacity(2);
         let shapes = Shapes { inputs: &self.read, output: &self.output, batch };
         let mut give = Give { wanted: &[true, true], parts: &mut parts };
-        self.program.backward(&read, None, shapes, slice(grad), &mut give);
+        self.program.backward(&[read[0], read[1], &[]], shapes, slice(grad), &mut give);
         expanded.into_iter().flatten().for_each(recycle);
         let mut grads = [0, 1].map(|i| scratch(self.own[i].whole(batch).slice()));
         for (i, part) in parts {

@@ -34,7 +34,8 @@ pub(super) struct Step<O: ?Sized> {
     pub shapes: Vec<Shape>,
     /// For each input, whether this step is the last to read it.
     pub last: Vec<bool>,
-    /// The slots that it fills, and whether anybody reads them.
+    /// The slots that it fills, and whether anybody reads them. A program has one for its output, and more for results
+    /// that it may keep for its backward pass.
     pub outputs: Vec<(usize, bool)>,
 }
 
@@ -221,6 +222,12 @@ impl<O: ?Sized> Planner<'_, O> {
         self.slot_of[value]
     }
 
+    /// Makes a slot for what is the value of no node.
+    fn room(&mut self, shape: &Shape) -> usize {
+        self.slots.push(Slot { shape: shape.clone(), param: None });
+        self.slots.len() - 1
+    }
+
     /// Adds the step of a node.
     fn step(&mut self, action: Action<O>, node: usize) {
         let of = &self.source.nodes[node];
@@ -269,17 +276,19 @@ impl<O: ?Sized> Planner<'_, O> {
             }
             arguments.push(of);
         }
+        let count = loads.len();
         let register = |register| match register {
             Register::Input(r) => r,
-            Register::Member(m) => loads.len() + m,
+            Register::Member(m) => count + m,
         };
         let codes = members.iter().zip(&arguments).filter_map(|(&member, of)| {
             let NodeKind::Elementwise(function) = source.nodes[member].kind else { return None };
             Some(Code { function, of: of.map(register) })
         });
-        let codes = codes.collect();
-        let outputs = vec![(self.slot(source.nodes[root].first, None), false)];
-        self.push(Action::Program(Program::new(loads, codes)), root, inputs, outputs);
+        let program = Program::new(loads, codes.collect());
+        let mut outputs = vec![(self.slot(source.nodes[root].first, None), false)];
+        outputs.extend(program.kept().map(|_| (self.room(target), false)));
+        self.push(Action::Program(program), root, inputs, outputs);
     }
 
     /// Returns the slot of a value for a program with this output, expanded if need be, and how it is read.
@@ -290,8 +299,7 @@ impl<O: ?Sized> Planner<'_, O> {
         }
         let shape = Shape::new(own.batched, target.sizes.clone());
         let load = Load::of(&shape, target).expect("the sizes of the output");
-        self.slots.push(Slot { shape, param: None });
-        let expanded = self.slots.len() - 1;
+        let expanded = self.room(&shape);
         self.push(Action::Expand, root, vec![Some(slot)], vec![(expanded, false)]);
         (expanded, load)
     }

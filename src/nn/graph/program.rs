@@ -7,8 +7,10 @@
 //! An input is read at `(i / inner) % len` for number `i` of the output, which covers what broadcasting repeats: a bias,
 //! the factor of a channel, the mean of a row.
 //!
-//! The backward pass computes the strip's values again, so only the inputs are kept; or only the output, if the program
-//! is one function whose derivative follows from it.
+//! The backward pass computes those of the strip's values again that a derivative is computed from, so only the inputs
+//! are kept; or only the output, if the program is one function whose derivative follows from it. Of small arrays the
+//! results of slow functions are kept, too, and what only they need is not computed again. Of large ones this would only
+//! take memory: they are not in a cache any more when the backward pass begins. It makes no difference to the bits.
 
 use super::function::Function;
 use super::op_backward::Give;
@@ -21,12 +23,18 @@ use ndarray::Dimension;
 /// The length of a strip: 2 KiB in `f32`.
 const STRIP: usize = 512;
 
+/// The largest array of results that is kept for the backward pass, in bytes: it should still be in the L2 cache then.
+pub(super) const MOST_KEPT: usize = 1 << 18;
+
 /// The maximum number of instructions of a program.
 pub(super) const MAX_CODES: usize = 20;
 
 /// The maximum number of inputs: each instruction reads at most three values, and all but the first read at least one
 /// that is the result of another.
 pub(super) const MAX_LOADS: usize = 2 * MAX_CODES + 1;
+
+/// The maximum number of registers.
+pub(super) const MAX_REGISTERS: usize = MAX_LOADS + MAX_CODES;
 
 /// How an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +82,36 @@ impl Code {
     }
 }
 
+/// What the derivatives of a program are computed from.
+#[derive(Clone, Debug)]
+struct Needs {
+    /// For each register, whether its values are needed.
+    values: Vec<bool>,
+    /// For each instruction, whether its results are kept, so that nothing is needed to compute them.
+    kept: Vec<bool>,
+}
+
+impl Needs {
+    /// The needs of instructions behind `loads` inputs, with the results of slow functions kept or not. The result of a
+    /// single instruction is the output, and is kept in any case if its derivative is computed from it.
+    fn of(loads: usize, codes: &[Code], reached: &[bool], keep: bool) -> Self {
+        let (mut values, mut kept) = (vec![false; reached.len()], vec![false; codes.len()]);
+        for (j, code) in codes.iter().enumerate().rev() {
+            let own = loads + j;
+            if reached[own] {
+                let (inputs, output) = code.function.derives_from();
+                (0..3).filter(|&i| inputs[i]).for_each(|i| values[code.of[i]] = true);
+                values[own] |= output;
+            }
+            kept[j] = values[own] && (codes.len() == 1 || keep && code.function.is_slow());
+            if values[own] && !kept[j] {
+                code.of[..code.function.inputs()].iter().for_each(|&r| values[r] = true);
+            }
+        }
+        Self { values, kept }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     loads: Vec<Load>,
@@ -82,6 +120,9 @@ pub(super) struct Program {
     adds: Vec<[bool; 3]>,
     /// For each register, whether the output depends on it smoothly: not only by way of a condition.
     reached: Vec<bool>,
+    /// What the backward pass computes from the inputs alone, and with the results of slow functions.
+    plain: Needs,
+    aided: Needs,
 }
 
 impl Program {
@@ -96,24 +137,29 @@ impl Program {
                 code.differentiable().for_each(|(i, r)| adds[i] = std::mem::replace(&mut reached[r], true));
             }
         }
-        Self { loads, codes, adds, reached }
+        let [plain, aided] = [false, true].map(|keep| Needs::of(loads.len(), &codes, &reached, keep));
+        Self { loads, codes, adds, reached, plain, aided }
     }
 
-    /// Whether no gradient depends on the values.
-    pub fn is_affine(&self) -> bool {
-        self.codes.iter().all(|code| match code.function {
-            Function::Unary(f) => f.is_affine(),
-            Function::Binary(f) => f.is_affine(),
-            Function::Where => false,
-        })
+    /// Whether the backward pass needs an input.
+    pub fn needs_input(&self, i: usize) -> bool {
+        self.plain.values[i]
     }
 
-    /// Whether the gradient follows from the output, so that the output is kept in place of the inputs.
-    pub fn derives_from_output(&self) -> bool {
-        match &self.codes[..] {
-            [Code { function: Function::Unary(f), .. }] => f.derives_from_output(),
-            _ => false,
-        }
+    /// Whether the output is kept for the backward pass.
+    pub fn keeps_output(&self) -> bool {
+        self.plain.kept == [true]
+    }
+
+    /// The registers of the output and of what is kept beside it.
+    pub fn made(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.loads.len() + self.codes.len() - 1).chain(self.kept())
+    }
+
+    /// The registers of slow functions whose results are kept for the backward pass if they are small.
+    pub fn kept(&self) -> impl Iterator<Item = usize> {
+        let of_several = self.codes.len() > 1;
+        (0..self.codes.len()).filter(move |&j| of_several && self.aided.kept[j]).map(|j| self.loads.len() + j)
     }
 
     /// Whether it is the sum of two values of one shape.
@@ -132,40 +178,37 @@ impl Program {
         }
     }
 
-    /// Returns a register's numbers in the strip that begins at `from`.
-    fn register<'a, F>(&self, r: usize, inputs: &[&'a [F]], registers: &'a [F], strip: Strip) -> &'a [F] {
-        match self.loads.get(r) {
-            Some(load) if load.full => &inputs[r][strip.from..strip.from + strip.len],
-            _ => &registers[r * STRIP..][..strip.len],
+    /// Returns the numbers of a register.
+    fn register<'a, F>(&self, r: usize, values: Values<'a, F>) -> &'a [F] {
+        let Values { known, registers, strip: Strip { from, len } } = values;
+        let is_repeated = self.loads.get(r).is_some_and(|load| !load.full);
+        match known.get(r) {
+            Some(whole) if !is_repeated && !whole.is_empty() => &whole[from..from + len],
+            _ => &registers[r * STRIP..][..len],
         }
     }
 
-    /// Copies the inputs that are repeated into their registers.
-    fn load<F: Scalar>(&self, inputs: &[&[F]], registers: &mut [F], Strip { from, len }: Strip) {
-        for (r, (load, input)) in self.loads.iter().zip(inputs).enumerate() {
-            if load.full {
-                continue;
-            }
-            let (out, mut done) = (&mut registers[r * STRIP..][..len], 0);
-            while done < len {
-                let i = from + done;
-                let at = i / load.inner % input.len();
-                let count = if load.inner == 1 {
-                    let count = (input.len() - at).min(len - done);
-                    out[done..done + count].copy_from_slice(&input[at..at + count]);
-                    count
-                } else {
-                    let count = (load.inner - i % load.inner).min(len - done);
-                    out[done..done + count].fill(input[at]);
-                    count
-                };
-                done += count;
-            }
+    /// Copies an input that is repeated into its register.
+    fn load<F: Scalar>(&self, r: usize, input: &[F], registers: &mut [F], Strip { from, len }: Strip) {
+        let (inner, out, mut done) = (self.loads[r].inner, &mut registers[r * STRIP..][..len], 0);
+        while done < len {
+            let i = from + done;
+            let at = i / inner % input.len();
+            let count = if inner == 1 {
+                let count = (input.len() - at).min(len - done);
+                out[done..done + count].copy_from_slice(&input[at..at + count]);
+                count
+            } else {
+                let count = (inner - i % inner).min(len - done);
+                out[done..done + count].fill(input[at]);
+                count
+            };
+            done += count;
         }
     }
 
-    fn run<F: Scalar>(&self, code: Code, inputs: &[&[F]], registers: &[F], strip: Strip, out: &mut [F]) {
-        let of = |i: usize| self.register(code.of[i], inputs, registers, strip);
+    fn run<F: Scalar>(&self, code: Code, values: Values<'_, F>, out: &mut [F]) {
+        let of = |i: usize| self.register(code.of[i], values);
         match code.function {
             Function::Unary(f) => F::map_strip(f, of(0), out),
             Function::Binary(f) => F::zip_strip(f, of(0), of(1), out),
@@ -173,34 +216,50 @@ impl Program {
         }
     }
 
-    /// Computes the registers of the first `count` instructions.
-    fn fill<F: Scalar>(&self, count: usize, inputs: &[&[F]], registers: &mut [F], strip: Strip) {
-        self.load(inputs, registers, strip);
-        for (j, code) in self.codes[..count].iter().enumerate() {
-            let (lower, upper) = registers.split_at_mut((self.loads.len() + j) * STRIP);
-            self.run(*code, inputs, lower, strip, &mut upper[..strip.len]);
+    /// Fills the registers that are chosen.
+    fn fill<F: Scalar>(
+        &self,
+        known: &[&[F]],
+        registers: &mut [F],
+        strip: Strip,
+        chosen: impl Fn(usize) -> bool,
+    ) {
+        let loads = self.loads.len();
+        for r in (0..loads).filter(|&r| chosen(r) && !self.loads[r].full) {
+            self.load(r, known[r], registers, strip);
+        }
+        for (j, code) in self.codes.iter().enumerate().filter(|&(j, _)| chosen(loads + j)) {
+            let (lower, upper) = registers.split_at_mut((loads + j) * STRIP);
+            let values = Values { known, registers: lower, strip };
+            self.run(*code, values, &mut upper[..strip.len]);
         }
     }
 
-    /// Computes the output.
-    pub fn forward<F: Scalar>(&self, inputs: &[&[F]], out: &mut [F]) {
+    /// Computes the output, and copies the registers of [`kept`](Self::kept) into arrays, if there are any.
+    pub fn forward<F: Scalar>(&self, inputs: &[&[F]], kept: &mut [Option<Tensor<F>>], out: &mut [F]) {
         let Some((&last, codes)) = self.codes.split_last() else { return };
-        let mut room = scratch::<F>(&[(self.loads.len() + codes.len()) * STRIP]);
+        let count = self.loads.len() + codes.len();
+        let mut room = scratch::<F>(&[count * STRIP]);
         let registers = slice_mut(&mut room);
         for (i, out) in out.chunks_mut(STRIP).enumerate() {
             let strip = Strip { from: i * STRIP, len: out.len() };
-            self.fill(codes.len(), inputs, registers, strip);
-            self.run(last, inputs, registers, strip, out);
+            self.fill(inputs, registers, strip, |r| r < count);
+            self.run(last, Values { known: inputs, registers, strip }, out);
+            for (r, kept) in self.kept().zip(&mut *kept) {
+                if let Some(kept) = kept {
+                    let results = if r == count { &*out } else { &registers[r * STRIP..][..strip.len] };
+                    slice_mut(kept)[strip.from..strip.from + strip.len].copy_from_slice(results);
+                }
+            }
         }
         recycle(room);
     }
 
-    /// Gives the gradients at the inputs that are wanted. `inputs` are needed unless the program is affine or derives
-    /// from its output; `output` is needed in the latter case.
+    /// Gives the gradients at the inputs that are wanted. `known` has the registers that are known as a whole: the inputs
+    /// that are needed, and of the results what is there; the others are empty.
     pub fn backward<F: Scalar>(
         &self,
-        inputs: &[&[F]],
-        output: Option<&[F]>,
+        known: &[&[F]],
         shapes: Shapes<'_>,
         grad: &[F],
         give: &mut Give<'_, F>,
@@ -208,7 +267,7 @@ impl Program {
         let loads = self.loads.len();
         let count = loads + self.codes.len();
         let mut gradients: [Option<Tensor<F>>; MAX_LOADS] = [const { None }; MAX_LOADS];
-        let mut wants = [false; MAX_LOADS + MAX_CODES];
+        let mut wants = [false; MAX_REGISTERS];
         for (r, load) in self.loads.iter().enumerate() {
             if !(give.wants(r) && self.reached[r]) {
                 continue;
@@ -223,17 +282,14 @@ impl Program {
         for (j, code) in self.codes.iter().enumerate() {
             wants[loads + j] = self.reached[loads + j] && code.differentiable().any(|(_, r)| wants[r]);
         }
-        let output = output.filter(|_| self.derives_from_output());
-        let computes = output.is_none() && !self.is_affine();
+        let is_aided = self.kept().all(|r| !known[r].is_empty());
+        let needed = if is_aided { &self.aided.values } else { &self.plain.values };
         let mut room = scratch::<F>(&[2 * count * STRIP]);
         let (values, grads) = slice_mut(&mut room).split_at_mut(count * STRIP);
         for (i, grad) in grad.chunks(STRIP).enumerate() {
             let strip = Strip { from: i * STRIP, len: grad.len() };
-            if computes {
-                self.fill(self.codes.len(), inputs, values, strip);
-            }
-            let known = Known { inputs, values, output, computes, strip };
-            self.back(&known, grad, &wants, grads, &mut gradients);
+            self.fill(known, values, strip, |r| needed[r] && (r < loads || known[r].is_empty()));
+            self.back(Values { known, registers: values, strip }, grad, &wants, grads, &mut gradients);
             for (r, (load, gradient)) in self.loads.iter().zip(&mut gradients).enumerate() {
                 if let Some(gradient) = gradient.as_mut().filter(|_| !load.full) {
                     reduce(load.inner, &grads[r * STRIP..][..strip.len], strip.from, slice_mut(gradient));
@@ -251,13 +307,13 @@ impl Program {
     /// The backward pass of one strip: into the registers of `grads`, or into `full` for inputs that are not repeated.
     fn back<F: Scalar>(
         &self,
-        known: &Known<'_, F>,
+        values: Values<'_, F>,
         grad: &[F],
         wants: &[bool],
         grads: &mut [F],
         full: &mut [Option<Tensor<F>>],
     ) {
-        let (loads, Strip { from, len }) = (self.loads.len(), known.strip);
+        let (loads, Strip { from, len }) = (self.loads.len(), values.strip);
         for (j, (code, adds)) in self.codes.iter().zip(&self.adds).enumerate().rev() {
             let own = loads + j;
             if !wants[own] {
@@ -265,8 +321,8 @@ impl Program {
             }
             let (lower, upper) = grads.split_at_mut(own * STRIP);
             let dy = if j + 1 == self.codes.len() { grad } else { &upper[..len] };
-            let of = |i: usize| known.register(self, code.of[i]);
-            let y = known.output.map_or(&known.values[own * STRIP..][..len], |y| &y[from..from + len]);
+            let of = |i: usize| self.register(code.of[i], values);
+            let y = self.register(own, values);
             for (i, r) in code.differentiable().filter(|&(_, r)| wants[r]) {
                 let add = adds[i];
                 let d = match full.get_mut(r) {
@@ -296,26 +352,21 @@ struct Strip {
     len: usize,
 }
 
-/// What the backward pass of a strip knows of its forward pass.
-struct Known<'a, F> {
-    inputs: &'a [&'a [F]],
-    /// All registers, if they were computed again.
-    values: &'a [F],
-    output: Option<&'a [F]>,
-    computes: bool,
+/// The values of a strip.
+struct Values<'a, F> {
+    /// The registers that are known as a whole: the inputs, and results that were kept. The others are empty.
+    known: &'a [&'a [F]],
+    registers: &'a [F],
     strip: Strip,
 }
 
-impl<F> Known<'_, F> {
-    /// Returns a register, or any numbers where nothing is read.
-    fn register(&self, program: &Program, r: usize) -> &[F] {
-        if self.computes {
-            program.register(r, self.inputs, self.values, self.strip)
-        } else {
-            &self.values[..self.strip.len]
-        }
+impl<F> Clone for Values<'_, F> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
+
+impl<F> Copy for Values<'_, F> {}
 
 /// Adds the gradients of a strip to those of the numbers that were repeated.
 fn reduce<F: Scalar>(inner: usize, grads: &[F], from: usize, sums: &mut [F]) {

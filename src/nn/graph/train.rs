@@ -6,13 +6,15 @@ use super::keep::Keep;
 use super::op::{TrainOp, lost};
 use super::op_backward::Part;
 use super::plan::{Action, Plan, Step};
+use super::program::MOST_KEPT;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::{CacheSlot, Mode};
 use crate::nn::model::ModelCache;
 use crate::nn::output_activation::WithoutActivation;
 use crate::nn::ports::MAX_PORTS;
-use crate::tensor::{Tensor, copy, recycle, slice, standard};
+use crate::tensor::{Tensor, copy, recycle, scratch, slice, standard};
+use ndarray::Dimension;
 use std::sync::Arc;
 
 /// The cache of a graph's forward pass. Its lists stay from step to step, so that a step allocates nothing for them.
@@ -26,6 +28,8 @@ pub(super) struct Run<F: Scalar> {
     pub grads: Vec<Option<Tensor<F>>>,
     /// The gradients of a step, on their way.
     pub parts: Vec<(usize, Part<F>)>,
+    /// What a program keeps beside its output, on its way.
+    pub kept: Vec<Option<Tensor<F>>>,
     /// The steps that were left out as activations.
     pub left_out: Vec<usize>,
     /// What was kept.
@@ -43,6 +47,7 @@ impl<F: Scalar> Default for Run<F> {
             slots: Vec::new(),
             grads: Vec::new(),
             parts: Vec::new(),
+            kept: Vec::new(),
             left_out: Vec::new(),
             keep: Arc::default(),
             plan: None,
@@ -133,13 +138,20 @@ impl<F: Scalar> Graph<F> {
         let first = step.inputs[0].ok_or_else(lost)?;
         let free = may_be_in_place(step) && step.last[0] && !self.keep.keep[first];
         let free = if free { run.values[first].take() } else { None };
-        let (plan, values) = (&self.dag.plan, &run.values);
+        let (plan, Run { values, kept, .. }) = (&self.dag.plan, run);
+        kept.clear();
+        kept.extend(step.outputs[1..].iter().map(|&(slot, _)| {
+            let shape = plan.slots[slot].shape.whole(rows);
+            let is_small = shape.size() <= MOST_KEPT / size_of::<F>();
+            (self.keep.keep[slot] && is_small).then(|| scratch(shape.slice()))
+        }));
         let read = |slot: usize| match self.dag.param(plan, slot) {
             Some(numbers) => Ok(numbers),
             None => values[slot].as_ref().map(slice).ok_or_else(lost),
         };
-        let made = compute(step, plan.shapes(step, rows), free, read)?;
-        run.values[out] = Some(made);
+        let made = compute(step, plan.shapes(step, rows), free, kept, read)?;
+        values[out] = Some(made);
+        kept.drain(..).zip(&step.outputs[1..]).for_each(|(kept, (slot, _))| values[*slot] = kept);
         Ok(())
     }
 

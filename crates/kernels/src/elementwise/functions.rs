@@ -31,23 +31,20 @@ pub enum Unary {
 }
 
 impl Unary {
-    /// Whether the derivative follows from the output alone.
-    pub fn derives_from_output(self) -> bool {
-        matches!(self, Self::Exp | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::ReLU)
+    /// Whether the derivative is computed from the input, and whether from the output.
+    pub fn derives_from(self) -> (bool, bool) {
+        match self {
+            Self::Exp | Self::Sqrt | Self::Tanh | Self::Sigmoid | Self::ReLU => (false, true),
+            Self::Ln | Self::Square | Self::Abs | Self::Power(_) | Self::Clip(..) => (true, false),
+            Self::Erf | Self::Sin | Self::Cos => (true, false),
+            Self::DivideInto(_) => (true, true),
+            _ => (false, false),
+        }
     }
 
     /// Whether the derivative is 0 everywhere.
     pub fn is_step(self) -> bool {
         matches!(self, Self::Floor | Self::Ceil | Self::Round | Self::Sign | Self::Not)
-    }
-
-    /// Whether the derivative is the same for all inputs.
-    pub fn is_affine(self) -> bool {
-        self.is_step()
-            || matches!(
-                self,
-                Self::Neg | Self::Plus(_) | Self::Times(_) | Self::DivideBy(_) | Self::SubtractFrom(_)
-            )
     }
 }
 
@@ -70,9 +67,13 @@ pub enum Binary {
 }
 
 impl Binary {
-    /// Whether the derivatives are the same for all inputs.
-    pub fn is_affine(self) -> bool {
-        self.is_comparison() || matches!(self, Self::Add | Self::Subtract)
+    /// For each input, whether a derivative is computed from it, and whether one is from the output.
+    pub fn derives_from(self) -> ([bool; 2], bool) {
+        match self {
+            Self::Multiply | Self::Maximum | Self::Minimum => ([true; 2], false),
+            Self::Divide => ([false, true], true),
+            _ => ([false; 2], false),
+        }
     }
 
     /// Whether the result is 1 or 0, and there is no derivative.

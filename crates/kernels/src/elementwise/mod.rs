@@ -307,6 +307,7 @@ mod tests {
 
     #[test]
     fn derivatives_are_those_of_differences() {
+        let or_nan = |is_read, x| if is_read { x } else { f64::NAN };
         let (h, of) = (1e-6, |f, x| {
             let mut y = [0.0];
             f64::map_strip(f, &[x], &mut y);
@@ -318,12 +319,10 @@ mod tests {
                 f64::map_strip_back(f, &[x], &[y], &[2.0], &mut d, true);
                 let expected = 10.0 + 2.0 * (of(f, x + h) - of(f, x - h)) / (2.0 * h);
                 assert!((d[0] - expected).abs() < 1e-7, "{f:?} at {x}: {} and {expected}", d[0]);
-                let once = f.derives_from_output() || f.is_affine();
-                if once {
-                    let mut again = [0.0];
-                    f64::map_strip_back(f, &[f64::NAN], &[y], &[2.0], &mut again, false);
-                    assert!((again[0] + 10.0 - d[0]).abs() < 1e-12, "{f:?} does not need its input");
-                }
+                let (reads_x, reads_y) = f.derives_from();
+                let (x, y, mut again) = (or_nan(reads_x, x), or_nan(reads_y, y), [0.0]);
+                f64::map_strip_back(f, &[x], &[y], &[2.0], &mut again, false);
+                assert!((again[0] + 10.0 - d[0]).abs() < 1e-12, "{f:?} needs what it says");
             }
         }
         let of = |f, a, b| {
@@ -340,6 +339,12 @@ mod tests {
                 let da = 3.0 * (of(f, a + h, b) - of(f, a - h, b)) / (2.0 * h);
                 let db = 1.0 + 3.0 * (of(f, a, b + h) - of(f, a, b - h)) / (2.0 * h);
                 assert!((first[0] - da).abs() < 1e-7 && (second[0] - db).abs() < 1e-7, "{f:?} at {a}, {b}");
+                let ([reads_a, reads_b], reads_y) = f.derives_from();
+                let [a, b, y] = [or_nan(reads_a, a), or_nan(reads_b, b), or_nan(reads_y, pair.y[0])];
+                let (pair, mut again) = (Pair { a: &[a], b: &[b], y: &[y] }, [0.0, 1.0]);
+                f64::zip_strip_back(f, Side::First, pair, &[3.0], &mut again[..1], false);
+                f64::zip_strip_back(f, Side::Second, pair, &[3.0], &mut again[1..], true);
+                assert_eq!(again, [first[0], second[0]], "{f:?} needs what it says");
             }
         }
     }
