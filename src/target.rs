@@ -32,9 +32,9 @@ use crate::tensor::Tensor;
 #[diagnostic::on_unimplemented(
     message = "this loss takes targets of `{T}`, and the data set has `{Self}`",
     label = "these targets do not fit the loss",
-    note = "class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge and BinaryCrossEntropy",
-    note = "numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError and \
-            Huber, and rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` \
+    note = "class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge, BinaryCrossEntropy and GraphLoss::classes",
+    note = "numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError, Huber \
+            and GraphLoss::new, and rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` \
             makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`"
 )]
 pub trait AsTarget<T: ?Sized> {

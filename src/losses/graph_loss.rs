@@ -1,14 +1,12 @@
 //! [`GraphLoss`]: a loss from its formula.
 
 use super::class_probabilities::leave_out;
-use super::graph_target::{GraphTarget, LABELS, OUTPUTS, TARGETS};
+use super::graph_target::{GraphTarget, LABELS, OUTPUTS, TARGETS, check_ports};
 use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::cast::cast;
-use crate::nn::{
-    Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, ParamKind, Parameters, Port, Value,
-};
+use crate::nn::{Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, ParamKind, Parameters, Value};
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use std::any::Any;
 use std::fmt;
@@ -54,13 +52,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// `outputs` says what the formula expects of a model's outputs, as for every loss ([`Loss::outputs`]): with
 /// [`Outputs::Distributions`] a model that ends in `Dense` is an error before the first step. For cross-entropies
-/// [`of_logits`](GraphLoss::of_logits) is more accurate.
+/// [`fused`](GraphLoss::fused) is more accurate.
 ///
 /// In Keras it is a function of `y_true` and `y_pred`, in PyTorch one of tensors that also reduces the batch.
 pub struct GraphLoss<T: ?Sized = Tensor> {
     name: Arc<str>,
     outputs: Outputs,
-    of_logits: bool,
+    is_fused: bool,
     /// The shape of one target; by default that of the outputs.
     target_shape: Option<Vec<usize>>,
     source: Source,
@@ -177,7 +175,7 @@ impl<T: ?Sized> GraphLoss<T> {
         Self {
             name: name.into(),
             outputs,
-            of_logits: false,
+            is_fused: false,
             target_shape: None,
             source,
             recorded: Mutex::default(),
@@ -185,18 +183,18 @@ impl<T: ?Sized> GraphLoss<T> {
         }
     }
 
-    /// Declares that the formula takes the logits of the outputs: the model still ends in softmax
-    /// ([`Outputs::Distributions`]) or in a sigmoid ([`Outputs::Probabilities`]), which the trainer leaves out.
+    /// Declares that the formula includes the model's last activation: it takes the logits, and the model still ends in softmax
+    /// ([`Outputs::Distributions`]) or in a sigmoid ([`Outputs::Probabilities`]), which the trainer leaves out. (A model without
+    /// that activation goes with a formula of [`Outputs::Logits`], without this call.)
     ///
     /// ```
     /// use plywood::nn::Outputs;
     /// use plywood::prelude::*;
     ///
     /// let entropy = GraphLoss::classes("entropy", Outputs::Distributions, |_, z, label| {
-    ///     let max = z.max_keepdim(-1); // so that nothing overflows
-    ///     (z - max).exp().sum(-1).ln() + max.sum(-1) - z.take_along(label, -1)
+    ///     -z.log_softmax(-1).take_along(label, -1)
     /// })
-    /// .of_logits();
+    /// .fused();
     /// let z = Tensor::<f64>::from_shape_fn(vec![3, 4], |i| (i[0] * i[1]) as f64);
     /// let (found, _) = entropy.value_and_grad_logits(z.clone(), &[0, 3, 1], None, 3.0)?;
     /// let (expected, _) = CrossEntropy::default().value_and_grad_logits(z, &[0, 3, 1], None, 3.0)?;
@@ -204,16 +202,16 @@ impl<T: ?Sized> GraphLoss<T> {
     /// # Ok::<(), plywood::Error>(())
     /// ```
     #[must_use]
-    pub fn of_logits(mut self) -> Self {
-        self.of_logits = true;
+    pub fn fused(mut self) -> Self {
+        self.is_fused = true;
         self
     }
 
     /// The activation whose logits the formula takes.
-    fn fused(&self) -> OutputActivation {
+    fn activation(&self) -> OutputActivation {
         match self.outputs {
-            Outputs::Distributions if self.of_logits => OutputActivation::Softmax,
-            Outputs::Probabilities if self.of_logits => OutputActivation::Sigmoid,
+            Outputs::Distributions if self.is_fused => OutputActivation::Softmax,
+            Outputs::Probabilities if self.is_fused => OutputActivation::Sigmoid,
             _ => OutputActivation::Unknown,
         }
     }
@@ -253,7 +251,8 @@ impl<T: ?Sized> GraphLoss<T> {
     }
 
     /// Returns the loss of a graph that [`graph`](GraphLoss::graph) made, for outputs of any shape that its operations take.
-    /// It is checked when it is first used.
+    /// It is checked when it is first used. [`fused`](GraphLoss::fused) and [`target_shape`](GraphLoss::target_shape) are not part
+    /// of the graph: repeat them.
     pub fn from_graph(name: &str, outputs: Outputs, graph: Graph) -> Self {
         Self::of(name, outputs, Source::Graph(Arc::new(graph)))
     }
@@ -270,17 +269,7 @@ impl<T: ?Sized> GraphLoss<T> {
                 g.build()
             }
             Source::Graph(graph) => {
-                let expected: Vec<_> = std::iter::once(OUTPUTS).chain(T::INPUT).collect();
-                let found: Vec<_> = graph.inputs().iter().map(Port::name).collect();
-                if found != expected || graph.outputs().len() != 1 {
-                    let found = format!("{found:?} and {} outputs", graph.outputs().len());
-                    return Err(Error::data(
-                        "a graph as a loss",
-                        format!("have the inputs {expected:?} and one output"),
-                        found,
-                    )
-                    .help("Make it with `GraphLoss::graph` of a loss with the same kind of targets."));
-                }
+                check_ports::<T>(graph)?;
                 let shapes = [(OUTPUTS, output), (TARGETS, self.shape_of_target(output))];
                 graph.with_input_shapes(&shapes[..1 + usize::from(T::INPUT == Some(TARGETS))])
             }
@@ -292,12 +281,17 @@ impl<T: ?Sized> GraphLoss<T> {
     where
         T: GraphTarget,
     {
-        if self.of_logits && self.fused() == OutputActivation::Unknown {
+        if self.name.is_empty() {
+            return Err(Error::argument("the name of a loss", "one or more characters", "\"\"")
+                .help("It is the name in errors."));
+        }
+        if self.is_fused && self.activation() == OutputActivation::Unknown {
             let expected = "Outputs::Distributions or Outputs::Probabilities for a loss of logits";
             return Err(Error::argument("outputs", expected, format!("{:?}", self.outputs))
-                .help("Say in what the model ends, softmax or a sigmoid, or leave `of_logits` out."));
+                .help("Say in what the model ends, softmax or a sigmoid, or leave `fused` out."));
         }
         let graph = self.recorded(output)?;
+        check_ports::<T>(&graph)?;
         let made = graph.outputs()[0].shape();
         if made.iter().product::<usize>() != 1 {
             return Err(Error::shape("the loss", "[], one number for each sample", made)
@@ -355,7 +349,7 @@ impl<T: ?Sized> GraphLoss<T> {
         let mut graphs = self.graphs::<F>(sizes)?;
         let graph = graphs.last_mut().and_then(|(_, graph)| graph.downcast_mut::<Graph<F>>());
         let graph = graph.expect("the graph that was recorded");
-        let (shape, columns) = (output.raw_dim(), sizes.iter().product::<usize>());
+        let columns = sizes.iter().product::<usize>();
         let (mut inputs, mut losses, mut at) = ([Some(standard(output)), targets], [None], [None, None]);
         let read = graph.inputs().len();
         let cache = graph.eval(&mut inputs[..read], &[false], &mut losses)?;
@@ -365,7 +359,11 @@ impl<T: ?Sized> GraphLoss<T> {
             *loss = weight / F::of(divisor);
         }
         graph.input_gradients(cache, &mut [Some(losses)], &mut at[..read])?;
-        let mut grad = at[0].take().map_or_else(|| Tensor::zeros(shape), standard);
+        let Some(mut grad) = at[0].take().map(standard) else {
+            return Err(Error::data("the loss", "have a gradient at the outputs", "none, whatever they are").help(
+                "`argmax`, comparisons, `round` and the like have none: a model learns nothing from them; use a metric.",
+            ));
+        };
         if let Some(weights) = weights {
             leave_out(slice_mut(&mut grad), columns, weights);
         }
@@ -383,7 +381,7 @@ impl<F: Scalar, T: GraphTarget + ?Sized> Loss<F> for GraphLoss<T> {
         weights: Option<&[F]>,
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)> {
-        if self.of_logits {
+        if self.is_fused {
             let what = "the outputs for a loss of logits";
             return Err(Error::data(what, "be those of a model that ends in softmax or a sigmoid", "others")
                 .help("End the model in `Softmax` or `Sigmoid`, alone and last: the loss leaves it out.")
@@ -409,7 +407,7 @@ impl<F: Scalar, T: GraphTarget + ?Sized> Loss<F> for GraphLoss<T> {
     }
 
     fn fused_activation(&self) -> OutputActivation {
-        self.fused()
+        self.activation()
     }
 
     fn value_and_grad_logits(
@@ -431,7 +429,7 @@ impl<F: Scalar, T: GraphTarget + ?Sized> Loss<F> for GraphLoss<T> {
 impl<T: ?Sized> Clone for GraphLoss<T> {
     fn clone(&self) -> Self {
         Self {
-            of_logits: self.of_logits,
+            is_fused: self.is_fused,
             target_shape: self.target_shape.clone(),
             ..Self::of(&self.name, self.outputs, self.source.clone())
         }

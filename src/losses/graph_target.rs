@@ -3,6 +3,7 @@
 use super::class_probabilities::check_classes;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::nn::{Graph, Infer, Port};
 use crate::target::{CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, standard};
 
@@ -93,4 +94,18 @@ fn check_count(targets: usize, samples: usize) -> Result<()> {
     }
     Err(Error::data("the number of targets", format!("be {samples}, one for each prediction"), targets)
         .help("Give one target for each sample."))
+}
+
+/// Refuses a formula or a graph with other inputs than those of a loss with such targets, or with several outputs.
+pub(super) fn check_ports<T: GraphTarget + ?Sized>(graph: &Graph) -> Result<()> {
+    let expected: Vec<_> = std::iter::once(OUTPUTS).chain(T::INPUT).collect();
+    let found: Vec<_> = graph.inputs().iter().map(Port::name).collect();
+    if found == expected && graph.outputs().len() == 1 {
+        return Ok(());
+    }
+    let found = format!("{found:?} and {} outputs", graph.outputs().len());
+    let expected = format!("have the inputs {expected:?} and one output");
+    Err(Error::data("the graph of a loss", expected, found).help(
+        "A formula adds no inputs and outputs; a graph is made by `GraphLoss::graph` of a loss with such targets.",
+    ))
 }

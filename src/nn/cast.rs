@@ -3,10 +3,10 @@
 //! A formula is written once, for `f32`. Its check and models of `f64` need it in `f64`: the graph goes through its form in
 //! files, where numbers are apart from the structure, and its numbers are converted on the way.
 
-use super::decode_scope::{encoding, in_force};
+use super::decode_scope::{encoding, in_force, typed_within};
 use super::decoders::Decoders;
 use super::erased::ErasedLayer;
-use super::graph::{Graph, GraphBuilder, GraphSpec, Value};
+use super::graph::{Graph, GraphBuilder, GraphSpec, Ops, TrainOp, Value};
 use super::layer_spec::LayerSpec;
 use super::registry::Registry;
 use crate::codec::numbers::{self, Array, Numbers, Sink};
@@ -55,9 +55,11 @@ pub(crate) fn cast<A: Scalar, B: Scalar>(graph: &Graph<A>) -> Result<Graph<B>> {
         numbers.push_back(converted);
     }
     let decode = || numbers::read(&body, numbers, "the graph in another element type");
-    let decoded = match in_force(|own: Option<&Decoders<dyn ErasedLayer<B>>>| own.is_some()) {
-        true => decode(),
-        false => Registry::<B>::builtin().decoding(decode),
+    let layers = in_force(|own: Option<&Decoders<dyn ErasedLayer<B>>>| own.cloned());
+    let ops = in_force(|own: Option<&Ops<dyn TrainOp<B>>>| own.cloned());
+    let decoded = match (layers, ops) {
+        (Some(layers), Some(ops)) => typed_within(vec![Box::new(layers), Box::new(ops)], decode),
+        _ => Registry::<B>::builtin().decoding(decode),
     };
     let help = "A layer or an operation of your own needs a registry for the other element type: call it in \
                 `Registry::<f64>::builtin().with_op::<YourOp>().within(|| …)`, or give it to the check.";

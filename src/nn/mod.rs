@@ -199,8 +199,7 @@ impl OfEach for Builtin {
 impl<F: Scalar> Registry<F> {
     /// Returns a registry with all built-in layers.
     ///
-    /// This is what [`Sequential::load`] uses. It is implemented in this module and not in that of [`Registry`], which
-    /// is below the layers in the order of modules and must not depend on them.
+    /// This is what [`Sequential::load`] uses.
     ///
     /// ```
     /// use plywood::prelude::*;

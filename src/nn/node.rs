@@ -90,6 +90,7 @@ pub struct Node {
     shapes: Vec<Vec<usize>>,
     count: Count,
     is_repeated: bool,
+    has_label: bool,
     parts: Vec<Node>,
 }
 
@@ -110,6 +111,7 @@ impl Node {
             shapes,
             count: Count::default(),
             is_repeated: false,
+            has_label: false,
             parts: Vec::new(),
         }
     }
@@ -124,6 +126,10 @@ impl Node {
 
     pub(in crate::nn) fn with_count(self, count: Count) -> Self {
         Self { count, ..self }
+    }
+
+    pub(in crate::nn) fn with_label(self, has_label: bool) -> Self {
+        Self { has_label, ..self }
     }
 
     pub(in crate::nn) fn with_parts(self, parts: Vec<Self>) -> Self {
@@ -198,6 +204,11 @@ impl Node {
         self.is_repeated
     }
 
+    /// Returns whether its kind is a label that was given to it, as by [`Graph::layer`](super::Graph::layer).
+    pub fn has_label(&self) -> bool {
+        self.has_label
+    }
+
     /// Returns the list of what is inside of a container, of a graph or of a row of layers: its inputs first, its outputs
     /// last.
     ///
@@ -231,7 +242,12 @@ impl Node {
     ///
     /// [`Graph::expanded`](super::Graph::expanded) does it with a model, not with its description.
     pub fn expand(nodes: &[Self]) -> Vec<Self> {
-        let mut list = Expanded::default();
+        Self::expand_where(nodes, |_| true)
+    }
+
+    /// [`expand`](Self::expand) of the containers that `choose` returns `true` for; the others stay one node.
+    pub(crate) fn expand_where(nodes: &[Self], choose: fn(&Self) -> bool) -> Vec<Self> {
+        let mut list = Expanded { nodes: Vec::new(), counts: HashMap::new(), choose };
         list.add(nodes, None);
         list.nodes
     }
@@ -245,11 +261,11 @@ struct Place<'a> {
     is_repeated: bool,
 }
 
-/// A list without containers.
-#[derive(Default)]
+/// A list without containers, but for those that are not chosen.
 struct Expanded {
     nodes: Vec<Node>,
     counts: HashMap<String, usize>,
+    choose: fn(&Node) -> bool,
 }
 
 impl Expanded {
@@ -290,7 +306,7 @@ impl Expanded {
             Role::Operation | Role::Constant => numbered(&mut self.counts, &node.kind),
             _ => node.name.clone(),
         };
-        if node.is_wired() {
+        if node.is_wired() && (self.choose)(node) {
             return self.add(&node.parts, Some(Place { prefix: &name, given: &inputs, is_repeated }));
         }
         let own = Node { name, inputs, ..node.clone() };

@@ -103,5 +103,6 @@ fn node_of<F: Scalar>(part: &Part<'_, F>, reads: Vec<Option<(usize, usize)>>) ->
     layer.erased_visit(&mut |_, param| count.add(param.kind(), param.len()));
     Node::new(part.name(), Role::Layer, part.label(), reads, vec![shape])
         .with_count(count)
+        .with_label(part.label() != part.kind())
         .with_parts(layer.erased_nodes(part.input()))
 }

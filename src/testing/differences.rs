@@ -70,8 +70,13 @@ pub(super) fn compare<F: Scalar>(what: &str, found: f64, expected: f64) -> Resul
     if (found - expected).abs() <= absolute + relative * expected.abs() {
         return Ok(());
     }
-    Err(Error::data(what, format!("be {expected:.6}, by finite differences"), format!("{found:.6}"))
-        .help("Check the formula in `backward`; where the function has a kink, give `inputs` away from it."))
+    if !expected.is_finite() {
+        return Err(Error::data(what, "be computed where the function is finite", "a place where it is not")
+            .help("Give the check numbers where the function is defined."));
+    }
+    Err(Error::data(what, format!("be {expected:.6}, by finite differences"), format!("{found:.6}")).help(
+        "Check the formula of the derivative; where the function has a kink, give numbers away from it.",
+    ))
 }
 
 /// Checks that two tensors are equal up to rounding.

@@ -177,6 +177,11 @@ impl<F: Scalar, L: Loss<F>> Case<'_, F, L> {
 
 /// Checks that two sums are equal up to rounding.
 fn close<F: Scalar>(what: &str, found: f64, expected: f64) -> Result<()> {
+    if !(found.is_finite() && expected.is_finite()) {
+        let found = if expected.is_finite() { found } else { expected };
+        return Err(Error::data(what, "be finite for the outputs of the check", found)
+            .help("Give `check_loss` outputs and targets for which the loss is defined."));
+    }
     let tolerance = 1e3 * F::epsilon().as_f64() * (1.0 + expected.abs());
     if (found - expected).abs() <= tolerance {
         return Ok(());

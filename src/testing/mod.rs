@@ -261,7 +261,7 @@ impl<F: Scalar> LayerCheck<F> {
     /// # Errors
     /// When a check fails, or the layer itself returns an error.
     pub fn run<S: LayerSpec<F>>(self, spec: S) -> Result<CheckReport> {
-        let kind = <S::Layer as Layer<F>>::KIND.name();
+        let mut label = <S::Layer as Layer<F>>::KIND.name().to_owned();
         let random = Random::seed(7);
         let others: Vec<(&str, &[usize])> =
             self.ports.iter().map(|(name, shape, _)| (name.as_str(), &shape[..])).collect();
@@ -270,6 +270,7 @@ impl<F: Scalar> LayerCheck<F> {
         let load: Load<F> = |bytes| Ok(Box::new(codec::decode::<S::Layer>(bytes, "the saved layer")?));
         built
             .and_then(|mut layer| {
+                Layer::label(&layer).clone_into(&mut label);
                 self.check_names(layer.ports())?;
                 layer.ports().check_lengths()?;
                 let mut draws = random.child("lengths").at(0, 0);
@@ -286,7 +287,7 @@ impl<F: Scalar> LayerCheck<F> {
                 Self::run_length_checks(&layer, &inputs, &mut report)?;
                 Ok(report)
             })
-            .map_err(|error| error.at(format!("check of layer {kind:?} in {}", F::NAME)))
+            .map_err(|error| error.at(format!("check of layer {label:?} in {}", F::NAME)))
     }
 }
 

@@ -178,9 +178,19 @@ impl<F: Scalar> OpCheck<F> {
 
     /// Returns the inputs, and the number of samples.
     fn inputs(&self, draws: &mut RandomStream) -> Result<(Vec<Tensor<F>>, usize)> {
+        let all = self.given.iter().map(|(i, _)| i).chain(&self.without_gradient);
+        if let Some(i) = all.copied().find(|i| *i >= self.shapes.len()) {
+            let expected = format!("be one of the {}, from 0", self.shapes.len());
+            return Err(Error::data("the number of an input", expected, i)
+                .help("The check was made for these shapes."));
+        }
         let given = |i: usize| self.given.iter().rev().find(|(of, _)| *of == i).map(|(_, array)| array);
         let batches = (0..self.shapes.len()).filter(|&i| self.shapes[i].batched).filter_map(given);
         let batch = batches.map(|array| array.shape().first().copied().unwrap_or(0)).next().unwrap_or(BATCH);
+        if batch == 0 {
+            return Err(Error::data("the number of samples", "be at least 1", 0)
+                .help("Give arrays with samples; the check tries an empty batch by itself."));
+        }
         let mut inputs = Vec::with_capacity(self.shapes.len());
         for (i, shape) in self.shapes.iter().enumerate() {
             let whole = shape.whole(batch);

@@ -155,14 +155,24 @@ fn from_logits(name: &str) -> String {
         | "KLDivergence"
         | "BinaryCrossEntropy"
         | "SoftBinaryCrossEntropy" => format!("`{name}::default().from_logits(true)`"),
-        _ => "a loss of logits".to_owned(),
+        _ => "a loss of logits (a formula of `Outputs::Logits`)".to_owned(),
     }
 }
 
 /// The advice if softmax or a sigmoid would be applied twice.
 fn twice(activation: OutputActivation, name: &str) -> String {
     let end = if activation == OutputActivation::Sigmoid { "the sigmoid" } else { "softmax" };
-    format!("Leave {end} out, or use `{name}` of probabilities, which uses the logits internally.")
+    match name {
+        "CrossEntropy"
+        | "SoftCrossEntropy"
+        | "Focal"
+        | "KLDivergence"
+        | "BinaryCrossEntropy"
+        | "SoftBinaryCrossEntropy" => {
+            format!("Leave {end} out, or use `{name}` of probabilities, which uses the logits internally.")
+        }
+        _ => format!("Leave {end} out, or use a loss that leaves it out by itself (`GraphLoss::fused`)."),
+    }
 }
 
 /// Describes the known range of outputs in an error.

@@ -1,7 +1,7 @@
 //! E0277 these targets do not fit the loss
 //! this loss takes targets of
 //! and the data set has `Vec<usize>`
-//! class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge and BinaryCrossEntropy
+//! class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge, BinaryCrossEntropy and GraphLoss::classes
 use plywood::prelude::*;
 
 fn main() -> Result<()> {

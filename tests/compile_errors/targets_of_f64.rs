@@ -1,6 +1,6 @@
 //! E0277 these targets do not fit the loss
 //! this loss takes targets of
-//! numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError and
+//! numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError, Huber
 use plywood::ndarray::Array2;
 use plywood::prelude::*;
 

@@ -226,7 +226,7 @@ fn a_loss_of_ones_own_can_say_what_it_takes() {
     assert_eq!(
         fit("Dense").unwrap_err().to_string(),
         "fit: the outputs of layer 2 (dense) must be probabilities for Own, got any real numbers. End the model in \
-         `Softmax`, or use a loss of logits."
+         `Softmax`, or use a loss of logits (a formula of `Outputs::Logits`)."
     );
     fit("Softmax").unwrap();
 }

@@ -24,7 +24,7 @@ fn entropy() -> GraphLoss<[usize]> {
         let d = z - z.max_keepdim(-1);
         d.exp().sum(-1).ln() - d.take_along(label, -1)
     })
-    .of_logits()
+    .fused()
 }
 
 /// The value and gradient of two losses must be equal up to rounding.
@@ -285,7 +285,7 @@ fn mistakes_in_a_formula_are_errors_before_the_first_step() {
     let distances = GraphLoss::new("of_rows", Outputs::Distributions, |_, y, t| (y - t).abs().sum(-1));
     let error = refused(distances, rows());
     assert!(error.contains("must be probabilities for of_rows, got any real numbers."), "{error}");
-    let logits = GraphLoss::new("half", Outputs::Numbers, |_, y, t| (y - t).abs().sum(-1)).of_logits();
+    let logits = GraphLoss::new("half", Outputs::Numbers, |_, y, t| (y - t).abs().sum(-1)).fused();
     let error = refused(logits, rows());
     assert!(
         error.contains("Outputs::Distributions or Outputs::Probabilities for a loss of logits"),
@@ -358,15 +358,14 @@ fn a_formula_is_saved_and_loaded() {
     let graph = entropy().graph(&[2]).unwrap();
     let graph = Graph::<f32>::from_bytes(&graph.to_bytes().unwrap(), &Registry::builtin()).unwrap();
     // For outputs of another shape than those it was saved for.
-    let loaded =
-        GraphLoss::<[usize]>::from_graph("entropy", Outputs::Distributions, graph.clone()).of_logits();
+    let loaded = GraphLoss::<[usize]>::from_graph("entropy", Outputs::Distributions, graph.clone()).fused();
     let (found, expected) = (
         loaded.value_and_grad_logits(z.clone(), &labels, None, 3.0).unwrap(),
         entropy().value_and_grad_logits(z.clone(), &labels, None, 3.0).unwrap(),
     );
     assert!(found == expected);
     let error = GraphLoss::<Tensor>::from_graph("numbers", Outputs::Numbers, graph).check_output_f32(&[2]);
-    let expected = "numbers: a graph as a loss must have the inputs [\"outputs\", \"targets\"] and one output, got \
+    let expected = "numbers: the graph of a loss must have the inputs [\"outputs\", \"targets\"] and one output, got \
                     [\"outputs\", \"labels\"] and 1 outputs.";
     assert!(error.starts_with(expected), "{error}");
     let graph = squared().graph(&[3]).unwrap();
@@ -383,6 +382,43 @@ impl<L: Loss> CheckOutput for L {
     fn check_output_f32(&self, output: &[usize]) -> String {
         self.check_output(output).unwrap_err().to_string()
     }
+}
+
+#[test]
+fn a_formula_has_the_inputs_of_a_loss_and_a_gradient() {
+    let (y, t) = (numbers::<f64>(&[3, 2], 1), numbers::<f64>(&[3, 2], 2));
+    let more = GraphLoss::new("more", Outputs::Numbers, |g, y, t| (y - t + g.input("more", [2])).sum(-1));
+    let error = more.value_and_grad(y.clone(), &t, None, 1.0).unwrap_err().to_string();
+    let expected =
+        "more: the graph of a loss must have the inputs [\"outputs\", \"targets\"] and one output, got";
+    assert!(error.starts_with(expected), "{error}");
+    let flat = GraphLoss::output("flat", Outputs::Numbers, |_, y| y.argmax(-1));
+    let error = flat.value_and_grad(y.clone(), &(), None, 1.0).unwrap_err().to_string();
+    assert!(error.starts_with("flat: the loss must have a gradient at the outputs, got none"), "{error}");
+    let unnamed = GraphLoss::output("", Outputs::Numbers, |_, y| y.sum(-1));
+    assert!(unnamed.value_and_grad(y, &(), None, 1.0).is_err());
+}
+
+/// Numbers beside values are not rounded to `f32` in models of `f64`.
+#[test]
+fn numbers_of_a_formula_are_exact_in_f64() {
+    let loss = GraphLoss::output("limited", Outputs::Numbers, |_, y| y.maximum(0.1).sum(-1));
+    let (value, _) = loss.value_and_grad(arr2(&[[0.0f64], [0.5]]).into_dyn(), &(), None, 1.0).unwrap();
+    assert_eq!(value.sum, 0.1 + 0.5);
+}
+
+/// The value of the loss is finite and its gradient is not: the error names the loss, and the weights stay.
+#[test]
+fn a_gradient_that_is_not_finite_is_the_losss() {
+    let root = GraphLoss::new("root", Outputs::Numbers, |_, y, t| (y - t).square().mean(-1).sqrt());
+    let mut model =
+        Sequential::builder([2]).layer(Dense::units(1).initializer(Initializer::Zeros)).build().unwrap();
+    let before = model.to_bytes().unwrap();
+    let data = ArrayDataset::new(numbers::<f32>(&[4, 2], 1), Array2::<f32>::zeros((4, 1))).unwrap();
+    let error =
+        Trainer::new(root, Adam::default()).progress(Progress::Silent).fit(&mut model, &data).unwrap_err();
+    assert!(error.to_string().contains("the gradient of root at the output of sample"), "{error}");
+    assert_eq!(model.to_bytes().unwrap(), before);
 }
 
 /// One loss for outputs of many shapes, and from several threads.

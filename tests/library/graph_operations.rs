@@ -55,7 +55,7 @@ fn fields_that_fit_no_value_are_sentences() {
         ),
         (
             |_, x| x.pad(1, usize::MAX, 1, 0.0),
-            "pad, : the value must have shape with sizes of at least 1, at most 2147483648 numbers",
+            "pad, : the value must have shape […] with sizes of at least 1, at most 2147483648 numbers",
         ),
         (
             |_, x| x.pad(1, 1, 1, f64::NAN),
@@ -64,7 +64,7 @@ fn fields_that_fit_no_value_are_sentences() {
         (|_, x| x.tile(1, 0), "tile, : `times` must be at least 1, got 0. 1 leaves the axis as it is."),
         (
             |_, x| x.tile(1, usize::MAX),
-            "tile, : the value must have shape with sizes of at least 1, at most 2147483648 numbers",
+            "tile, : the value must have shape […] with sizes of at least 1, at most 2147483648 numbers",
         ),
         (
             |_, x| x.expand([3, 8]),

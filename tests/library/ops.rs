@@ -120,10 +120,10 @@ fn check_op_finds_each_mistake() {
         (Fault::InPlace, "of the output of `forward_in_place` must be"),
         (Fault::Steps, "which belongs to another step than 0, must not depend on that step"),
         (Fault::Batch, "of the output of sample 0 alone must be"),
-        (Fault::Shape, "the gradient must have shape [5, 2, 3], got [30]."),
+        (Fault::Shape, "the gradient at an input must have shape [5, 2, 3], got [30]."),
         (Fault::Activation, "of the output, by the activation that is declared must be"),
         (Fault::NoGradient, "the gradient at number"),
-        (Fault::OtherInput, "the gradient at number"),
+        (Fault::OtherInput, "the input that a gradient is given to must be one of the 1, from 0, got 9."),
         (Fault::Saved, "the same bits after saving and loading"),
     ] {
         let error = check_op::<f64>(powered(fault), &shape).unwrap_err().to_string();
@@ -136,7 +136,7 @@ fn check_op_finds_each_mistake() {
         "{error}"
     );
     let error = check_op::<f64>(powered(Fault::None), &[]).unwrap_err().to_string();
-    assert!(error.contains("the number of inputs must be 1, got 0."), "{error}");
+    assert!(error.contains("the number of inputs must be at least 1, got 0."), "{error}");
     let given = OpCheck::<f64>::new(&shape).input(0, Tensor::zeros(&[4, 2, 2][..]));
     let error = given.run(powered(Fault::None)).unwrap_err().to_string();
     assert!(error.contains("input 0 must have shape [4, 2, 3], got [4, 2, 2]."), "{error}");
@@ -177,8 +177,8 @@ fn a_graph_with_an_operation_of_its_own_trains_and_is_saved() {
         InferRegistry::<f32>::empty().graphs().from_bytes(&bytes).map(drop).unwrap_err(),
     ] {
         let error = error.to_string();
-        let expected = "the kind of an operation must be one of this version or of the registry [], got \"test.powered\". \
-                        Add it to the registry: `Registry::builtin().with_op::<YourOp>()`.";
+        let expected = "the kind of an operation must be one of this crate's, got \"test.powered\". Load with `load_with` \
+                        and a registry that has it: `Registry::builtin().with_op::<YourOp>()`.";
         assert!(error.ends_with(expected), "{error}");
     }
     // Within a block, whose layers come from a registry of their own.
@@ -290,4 +290,61 @@ fn forms_of_gradients_are_checked() {
         assert!(learned(wrong.clone()).unwrap_err().contains(expected), "{wrong:?}");
     }
     assert_eq!(learned(Looked { shape: [2, 3], ids: vec![], as_product: true }), Ok(24.0));
+}
+
+/// In place, with one input or two; or as a sum of all numbers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Twice {
+    sum: bool,
+}
+
+impl<F: Scalar> Op<F> for Twice {
+    const KIND: Kind = Kind::own("test.twice");
+    const INPUTS: std::ops::RangeInclusive<usize> = 0..=2;
+    const IN_PLACE: bool = true;
+
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape> {
+        Ok(if self.sum { Shape::batched([]) } else { inputs[0].clone() })
+    }
+
+    fn forward(&self, _: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
+        for (i, y) in out.iter_mut().enumerate() {
+            *y = inputs[0][i] + inputs[0][i] + inputs.get(1).map_or(F::zero(), |x| x[i]);
+        }
+        Ok(())
+    }
+
+    fn forward_in_place(&self, _: Shapes<'_>, x: &mut [F]) {
+        x.iter_mut().for_each(|x| *x += *x);
+    }
+
+    fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
+        pass.give(1, grad.clone());
+        pass.give(0, grad.mapv(|g| g + g));
+        Ok(())
+    }
+}
+
+#[test]
+fn in_place_is_for_one_input_with_as_many_numbers() {
+    let shape = || Shape::batched([3]);
+    check_op::<f64>(Twice { sum: false }, &[shape(), shape()]).unwrap();
+    let g = Graph::builder();
+    let x = g.input("x", [3]);
+    g.output("y", g.op(Twice { sum: false }, &[x.layer(ReLU), x]));
+    let y = g.build().unwrap().predict(&arr2(&[[1.0f32, 2.0, 3.0]])).unwrap();
+    assert_eq!(y, arr2(&[[3.0, 6.0, 9.0]]).into_dyn());
+    let error = check_op::<f64>(Twice { sum: true }, &[shape()]).unwrap_err().to_string();
+    let expected = "the output of an operation in place must have as many numbers as the input, [batch, 3], got [batch].";
+    assert!(error.contains(expected), "{error}");
+    let g = Graph::builder();
+    g.output("y", g.input("x", [3]) * g.op(Twice { sum: false }, &[]));
+    let error = g.build().unwrap_err().to_string();
+    assert!(error.contains("the number of inputs must be at least 1, got 0."), "{error}");
+    let error = OpCheck::<f32>::new(&[shape()])
+        .without_gradient(1)
+        .run(Twice { sum: false })
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("the number of an input must be one of the 1, from 0, got 1."), "{error}");
 }

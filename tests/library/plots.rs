@@ -214,7 +214,7 @@ fn unusual_networks_are_drawn_or_refused() {
     assert_eq!(
         plot::network(&deep.build().unwrap()).unwrap_err().to_string(),
         "plot network: the model must have at most 1000 layers and operations to be drawn, got 1002 of them. Draw a \
-         part of it: `Graph::with_outputs`, or one block."
+         part of it, `Graph::with_outputs`; a formula with a label, `Graph::layer`, is one box."
     );
 }
 

@@ -37,7 +37,8 @@ use std::panic::Location;
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// Values borrow the builder, so helper functions take and return `Value<'_>`; a closure needs its types written out.
+/// Values borrow the builder, so helper functions take and return `Value<'_>`. Write them as a `fn`, or as a closure in the call of
+/// [`Graph::layer`]: of a closure in a variable the compiler does not know that its result lives as long as its argument.
 pub struct GraphBuilder<F: Scalar = f32> {
     pub(super) inner: RefCell<Inner<F>>,
     pub(super) random: Random,
@@ -230,6 +231,27 @@ impl<F: Scalar> GraphBuilder<F> {
                 self.value("output", Err(error));
             }
         }
+    }
+
+    /// Refuses to go on: [`build`](GraphBuilder::build) returns this error, with the file and line of the call. It is for
+    /// formulas that take some shapes only, and returns a value, so that a function can end with it.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// fn last_step<'g>(g: &'g GraphBuilder, x: Value<'g>) -> Value<'g> {
+    ///     match x.shape()[..] {
+    ///         [_, _] => x.index_axis(1, -1),
+    ///         ref other => g.error(Error::shape("the input", "[steps, features]", other).help("Give a sequence.")),
+    ///     }
+    /// }
+    /// let model = Sequential::builder([8]).layer(Graph::layer("last_step", last_step)).build();
+    /// assert!(model.unwrap_err().to_string().contains("the input must have shape [steps, features], got [8]."));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn error(&self, error: Error) -> Value<'_, F> {
+        self.value("formula", Err(error))
     }
 
     /// Adds the output of a formula, whose line is not known: an error has no place.

@@ -55,7 +55,7 @@ pub(super) fn compute<'v, F: Scalar, O: InferOp<F> + ?Sized>(
 /// Returns whether a step can work in place of its first input.
 pub(super) fn may_be_in_place<F: Scalar, O: InferOp<F> + ?Sized>(step: &Step<O>) -> bool {
     match &step.action {
-        Action::Op(op) => op.is_in_place(),
+        Action::Op(op) => op.is_in_place() && step.inputs.len() == 1,
         Action::Program(program) => program.is_sum(),
         _ => false,
     }

@@ -3,7 +3,6 @@
 use super::op_backward::Part;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::check_gradient;
 use crate::param::Param;
 use crate::tensor::{Tensor, recycle, reshape, scratch, slice, slice_mut, standard};
 use ndarray::{ArrayView2, ArrayViewMut2, Dimension, IxDyn};
@@ -35,7 +34,12 @@ fn matrix<F: Scalar>(of: &Tensor<F>) -> (usize, usize) {
 /// Refuses a contribution that does not fit the shape of the value. Those of custom operations come here.
 fn check<F: Scalar>(part: &Part<F>, shape: &[usize]) -> Result<()> {
     match part {
-        Part::Whole(gradient) => check_gradient(gradient, shape),
+        Part::Whole(gradient) if gradient.shape() == shape => Ok(()),
+        Part::Whole(gradient) => {
+            Err(Error::shape("the gradient at an input", format!("{shape:?}"), gradient.shape()).help(
+                "It has the input's shape: correct `backward` of the operation or layer, or `Op::shape`.",
+            ))
+        }
         Part::Product(left, right) => {
             let ((rows, k), (other, m)) = (matrix(left), matrix(right));
             if rows == other && [k, m] == *shape {

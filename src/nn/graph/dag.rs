@@ -215,6 +215,13 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         if found.is_empty() {
             found.extend(self.ends.iter().filter(|(end, _)| end == name).map(|(_, value)| *value));
         }
+        let is_layer = |value: &usize| {
+            matches!(self.source.nodes[self.source.place_of(*value).0].kind, NodeKind::Layer(_))
+        };
+        if found.iter().filter(|value| is_layer(value)).count() == 1 {
+            // A layer was named by the user, an operation by its kind.
+            found.retain(is_layer);
+        }
         match found[..] {
             [value] => Ok(value),
             [] => {

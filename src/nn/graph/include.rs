@@ -4,7 +4,7 @@ use super::Graph;
 use super::builder::{GraphBuilder, Value};
 use super::dag::{check_name, taken};
 use super::nodes::Named;
-use super::transfer::{Recording, inside};
+use super::transfer::Recording;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::model::Port;
@@ -121,11 +121,7 @@ impl<F: Scalar> GraphBuilder<F> {
 fn twice(what: &str, before: &[String], new: &[String]) -> Result<()> {
     match new.iter().find(|name| before.contains(name)) {
         None => Ok(()),
-        Some(name) => {
-            let example = inside("body", name);
-            Err(taken(what, name).help(format!(
-                "Give `include` a prefix that is not in use: with \"body\" it is {example:?}."
-            )))
-        }
+        Some(name) => Err(taken(what, name)
+            .help("Give `include` a prefix that is not in use: it is in front of all names.")),
     }
 }

@@ -40,7 +40,8 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
             list.push(match (&node.kind, node.inputs.first()) {
                 (NodeKind::Layer(k), Some(Some(first))) => {
                     let parts = self.layers[*k].1.erased_nodes(&source.shapes[*first].sizes);
-                    let own = own.with_parts(parts);
+                    let layer = &self.layers[*k].1;
+                    let own = own.with_parts(parts).with_label(layer.erased_label() != layer.erased_kind());
                     if std::mem::replace(&mut seen[*k], true) { own.repeated() } else { own }
                 }
                 _ => own,

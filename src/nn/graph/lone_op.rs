@@ -4,7 +4,7 @@ use super::contribution::{into_gradient, into_param};
 use super::op::{InferOp, Op, Steps};
 use super::op_backward::{Backward, Give, Held};
 use super::shape::{Shape, Shapes};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::output_activation::OutputActivation;
 use crate::param::Param;
@@ -82,6 +82,11 @@ impl<O> LoneOp<O> {
         pass.recycle();
         let mut params: Vec<_> = inputs.iter().map(|x| Param::new(x.clone())).collect();
         let mut sums: Vec<Option<Tensor<F>>> = inputs.iter().map(|_| None).collect();
+        if let Some((i, _)) = parts.iter().find(|(i, _)| *i >= inputs.len()) {
+            let expected = format!("be one of the {}, from 0", inputs.len());
+            return Err(Error::data("the input that a gradient is given to", expected, i)
+                .help("Correct `give` in the operation's `backward`."));
+        }
         for (i, part) in parts.into_iter().filter(|(i, _)| wanted.get(*i) == Some(&true)) {
             if self.inputs[i].batched {
                 into_gradient(&mut sums[i], part, self.inputs[i].whole(batch))?;

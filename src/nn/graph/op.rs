@@ -147,9 +147,9 @@ impl Steps {
 pub trait Op<F: Scalar = f32>: Clone + Debug + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// The name in files, in the summary and in errors: `Kind::own("my_crate.name")`.
     const KIND: Kind;
-    /// The number of inputs, which is checked before [`shape`](Op::shape) is called; at most 64. The default is one.
+    /// The number of inputs, which is checked before [`shape`](Op::shape) is called; 1 to 64. The default is one.
     const INPUTS: RangeInclusive<usize> = 1..=1;
-    /// Whether it has a [`forward_in_place`](Op::forward_in_place). The default is `false`.
+    /// Whether it has a [`forward_in_place`](Op::forward_in_place), for calls with one input. The default is `false`.
     const IN_PLACE: bool = false;
 
     /// Returns the shape of the output. If it has a batch axis, so has an input.
@@ -236,6 +236,13 @@ impl<F: Scalar, O: Op<F>> InferOp<F> for O {
             let expected = "have no batch axis, as no input has one";
             return Err(Error::data("the output", expected, shape).help("Correct `Op::shape`."));
         }
+        if let (true, [input]) = (O::IN_PLACE, inputs)
+            && (shape.batched, shape.len()) != (input.batched, input.len())
+        {
+            let expected = format!("have as many numbers as the input, {input}");
+            return Err(Error::data("the output of an operation in place", expected, shape)
+                .help("Set `Op::IN_PLACE` to false, or correct `Op::shape`."));
+        }
         Ok(shape)
     }
 
@@ -282,6 +289,10 @@ pub(super) fn lost() -> Error {
 
 /// Checks a number of inputs.
 pub(super) fn check_count(expected: &RangeInclusive<usize>, found: usize) -> Result<()> {
+    if found == 0 {
+        return Err(Error::data("the number of inputs", "be at least 1", 0)
+            .help("An array that is computed from nothing is a constant: `g.constant`."));
+    }
     if expected.contains(&found) && found <= MAX_INPUTS {
         return Ok(());
     }

@@ -40,19 +40,22 @@ impl<T: ?Sized + 'static> Ops<T> {
 
     /// Decodes an operation with the operations of the current decoding call.
     pub fn decode_op(kind: &str, bytes: &[u8]) -> Result<Arc<T>> {
-        let decoder = in_force(|current: Option<&Self>| match current {
+        let decoder = in_force(|current: Option<&Self>| {
+            match current {
             Some(ops) => (ops.builtin)(kind).or_else(|| ops.own.get(kind).copied()).ok_or_else(|| {
                 let help = if kind.contains('.') {
-                    "Add it to the registry: `Registry::builtin().with_op::<YourOp>()`."
+                    "Load with `load_with` and a registry that has it: `Registry::builtin().with_op::<YourOp>()`."
                 } else {
                     "A newer version of Plywood wrote it: update the crate (`cargo update -p plywood`)."
                 };
-                let own: Vec<_> = ops.own.keys().collect();
-                let expected = format!("be one of this version or of the registry {own:?}");
+                let own: Vec<_> = ops.own.keys().copied().collect();
+                let own = if own.is_empty() { String::new() } else { format!(" or in the registry ({})", own.join(", ")) };
+                let expected = format!("be one of this crate's{own}");
                 Error::format("the kind of an operation", expected, format!("{:?}", cut(kind))).help(help)
             }),
             None => Err(Error::data("a graph that serde reads", "be read by a registry", "none in use")
                 .help("Read it in `Registry::builtin().within(|| …)`.")),
+        }
         });
         decoder.and_then(|decode| decode(bytes))
     }

@@ -11,7 +11,7 @@ mod sealed {
 
 /// An argument of a function of several values: a [`Value`], or a number, `f64` or an integer literal.
 ///
-/// A number is a constant of shape `[]`.
+/// A number is a constant of shape `[]`; in `f64`, too, it is exactly what was written.
 ///
 /// ```
 /// use plywood::ndarray::arr2;
@@ -48,7 +48,9 @@ impl<'g, F: Scalar> Operand<'g, F> for Value<'g, F> {
 impl<'g, F: Scalar> Operand<'g, F> for f64 {
     fn operand(self, builder: &'g GraphBuilder<F>, place: &str) -> Value<'g, F> {
         match check_number::<F>(place, self) {
-            Ok(()) => builder.constant(arr0(F::of(self))),
+            Ok(()) if F::of(self).as_f64() == self => builder.constant(arr0(F::of(self))),
+            // A constant would be rounded, also in the check of the formula in `f64`; the number of a function is not.
+            Ok(()) => builder.constant(arr0(F::zero())) + self,
             Err(error) => builder.value(place, Err(error)),
         }
     }

@@ -118,8 +118,8 @@ impl<F: Scalar> Graph<F> {
     /// ```
     ///
     /// Parameters keep their names, so state dicts agree. Inference has the same bits. Training has them too, except where a
-    /// value is read by a container and also by others, or a sum of three or more includes its input: there, gradients may be
-    /// added up in another order. A container of another crate is expanded if it has
+    /// value is read by a container and also by others, or branches of three or more are joined: there, gradients may be added up
+    /// or multiplied in another order. A container of another crate is expanded if it has
     /// [`Layer::wiring`](crate::nn::Layer::wiring) and [`Layer::boxed_parts`](crate::nn::Layer::boxed_parts) and leaves lengths
     /// of sequences to its parts ([`Layer::ports`](crate::nn::Layer::ports)); otherwise it stays one node.
     ///

@@ -70,7 +70,7 @@ impl Shape {
         let fits = |all: usize, &n: &usize| all.checked_mul(n).filter(|all| (1..=MAX_NUMBERS).contains(all));
         if self.rank() > MAX_AXES || self.sizes.iter().try_fold(1, fits).is_none() {
             let expected = format!(
-                "with sizes of at least 1, at most {MAX_NUMBERS} numbers, and at most {MAX_AXES} axes with that of the batch"
+                "[…] with sizes of at least 1, at most {MAX_NUMBERS} numbers, and at most {MAX_AXES} axes with that of the batch"
             );
             return Err(Error::shape("the value", expected, &self.sizes)
                 .help("Correct the sizes; merge axes with `reshape`."));

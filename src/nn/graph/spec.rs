@@ -45,7 +45,19 @@ impl Graph<f32> {
     ///
     /// The formula is recorded in `f32`. In models of `f64`, and by `check_layer::<f64>`, it is converted.
     ///
-    /// A function that returns a value works as well: `Graph::layer("gated", |g, x| gated(g, x, 16))`.
+    /// A function that returns a value works as well: `Graph::layer("gated", |g, x| gated(g, x, 16))`. A function that returns
+    /// the layer names its type, so that it goes with checks and models of both element types:
+    ///
+    /// ```
+    /// use plywood::nn::GraphSpec;
+    /// use plywood::prelude::*;
+    ///
+    /// fn scaled(by: f64) -> GraphSpec<impl for<'g> FnOnce(&'g GraphBuilder, Value<'g>) -> Value<'g> + Send> {
+    ///     Graph::layer("scaled", move |_, x| by * x)
+    /// }
+    /// check_layer::<f64>(scaled(2.0), &[3])?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn layer<C>(label: &str, forward: C) -> GraphSpec<C, f32>
     where
         C: for<'g> FnOnce(&'g GraphBuilder<f32>, Value<'g, f32>) -> Value<'g, f32>,

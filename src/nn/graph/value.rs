@@ -200,7 +200,8 @@ impl<'g, F: Scalar> Value<'g, F> {
     }
 
     /// `a` where this value is not 0, else `b`: `torch.where`. Both may be numbers. What is not taken has no part in the
-    /// result, even if it is NaN, and gets no gradient; nor does the condition.
+    /// result, even if it is NaN, and gets no gradient; nor does the condition. What it is computed from may still get NaN, as 0 · ∞
+    /// is: limit the argument, as in `c.where_cond(x.maximum(1e-12).sqrt(), 0)`.
     ///
     /// ```
     /// use plywood::nn::Graph;

@@ -6,6 +6,7 @@ use super::ops::{
     TakeAlong, Tile, Transpose,
 };
 use super::positions::{Positions, Size};
+use super::shape::MAX_INPUTS;
 use crate::kernels::Scalar;
 
 /// Other orders, shapes and sizes, parts and rows.
@@ -91,7 +92,15 @@ impl<'g, F: Scalar> Value<'g, F> {
     /// ```
     #[track_caller]
     pub fn concat(self, others: &[Self], axis: isize) -> Self {
-        let values: Vec<Self> = std::iter::once(self).chain(others.iter().copied()).collect();
+        let mut values: Vec<Self> = std::iter::once(self).chain(others.iter().copied()).collect();
+        // An operation has a limited number of inputs; many values are joined in groups first.
+        while values.len() > MAX_INPUTS {
+            let mut groups = Vec::with_capacity(values.len() / MAX_INPUTS + 1);
+            for group in values.chunks(MAX_INPUTS) {
+                groups.push(self.builder.op(Concat { axis: axis as i64 }, group));
+            }
+            values = groups;
+        }
         self.builder.op(Concat { axis: axis as i64 }, &values)
     }
 

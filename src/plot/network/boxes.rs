@@ -55,6 +55,7 @@ struct Chain {
     kinds: Vec<String>,
     shape: String,
     parameters: usize,
+    frozen: usize,
     /// The node of the last one.
     last: usize,
 }
@@ -95,12 +96,15 @@ impl Boxes {
             if !live[i] || matches!(node.role(), Role::Parameter | Role::Constant) {
                 continue;
             }
-            let (mut sources, mut parameters) = (Vec::new(), node.parameter_count());
+            let (mut sources, mut parameters, mut frozen) = (Vec::new(), node.parameter_count(), 0);
             for (read, _) in node.reads() {
                 match box_of[read] {
                     Some(source) if !sources.contains(&source) => sources.push(source),
                     Some(_) => {}
-                    None if counted.insert(read) => parameters += nodes[read].parameter_count(),
+                    None if counted.insert(read) => {
+                        parameters += nodes[read].parameter_count();
+                        frozen += nodes[read].frozen_count();
+                    }
                     None => {}
                 }
             }
@@ -116,6 +120,7 @@ impl Boxes {
                 chain.kinds.push(node.kind().to_owned());
                 (chain.shape, chain.last) = (shapes(node), i);
                 chain.parameters += parameters;
+                chain.frozen += frozen;
                 box_of[i] = Some(source);
                 continue;
             }
@@ -125,6 +130,7 @@ impl Boxes {
                 kinds: vec![node.kind().to_owned()],
                 shape: shapes(node),
                 parameters,
+                frozen,
                 last: i,
             }));
             boxes.items.push(item(node));
@@ -181,7 +187,8 @@ fn item(node: &Node) -> Item {
 
 /// The box of operations, of which one reads the one before.
 fn operation(chain: &Chain) -> Item {
-    let lines = (chain.parameters > 0).then(|| parameters(chain.parameters)).into_iter().collect();
+    let frozen = if chain.frozen > 0 && chain.frozen == chain.parameters { ", frozen" } else { "" };
+    let lines = (chain.parameters > 0).then(|| parameters(chain.parameters) + frozen).into_iter().collect();
     let title = if chain.kinds.len() == 1 { chain.name.clone() } else { chain.kinds.join(", ") };
     sized(Style::Operation, title, chain.shape.clone(), lines)
 }

@@ -45,7 +45,8 @@ const MOST: usize = 1000;
 /// | orange | a layer without |
 /// | a narrow pill, purple | operations of a graph; those that follow each other are one box |
 ///
-/// Containers are drawn as what is inside of them ([`Node::expand`](crate::nn::Node::expand)). Parameters and constants of a
+/// Containers are drawn as what is inside of them ([`Node::expand`](crate::nn::Node::expand)); a layer with a label of its own,
+/// from [`Graph::layer`](crate::nn::Graph::layer), is one box, and [`Graph::expanded`](crate::nn::Graph::expanded) shows its inside. Parameters and constants of a
 /// graph are no boxes; they are counted in the operation that reads them. Shapes are without the batch axis. Names are
 /// those of the summary and, for layers, those in front of parameters.
 ///
@@ -57,7 +58,7 @@ const MOST: usize = 1000;
 /// When the model has more than 1,000 boxes.
 pub fn network<F: Scalar>(model: &(impl Infer<F> + ?Sized)) -> Result<Figure> {
     let nodes = model.nodes();
-    let boxes = Boxes::of(&Node::expand(&nodes));
+    let boxes = Boxes::of(&Node::expand_where(&nodes, |node| !node.has_label()));
     if boxes.items.len() > MOST {
         let found = format!("{} of them", boxes.items.len());
         return Err(Error::data(
@@ -65,7 +66,7 @@ pub fn network<F: Scalar>(model: &(impl Infer<F> + ?Sized)) -> Result<Figure> {
             format!("have at most {MOST} layers and operations to be drawn"),
             found,
         )
-        .help("Draw a part of it: `Graph::with_outputs`, or one block.")
+        .help("Draw a part of it, `Graph::with_outputs`; a formula with a label, `Graph::layer`, is one box.")
         .at("plot network"));
     }
     let mut ranks = Ranks::of(&boxes);

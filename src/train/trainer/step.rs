@@ -23,7 +23,7 @@ use crate::nn::predict::no_output;
 use crate::nn::{Infer, Model, OutputActivation};
 use crate::optim::gathered;
 use crate::predictions::nan_sample;
-use crate::target::AsTarget;
+use crate::target::{AsTarget, first_non_finite_row};
 use crate::tensor::{Tensor, copy, recycle, standard};
 use crate::train::compatibility::{check_finite_target, check_training, check_unknown};
 use ndarray::Dimension;
@@ -219,7 +219,16 @@ pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
         None => loss.value_and_grad(output, target, weights, divisor),
     }?;
     if grad.shape() == shape.slice() {
-        return Ok((value, grad));
+        // A value that is not finite is reported by the caller, which finds the place.
+        return match first_non_finite_row(&grad).filter(|_| value.sum.is_finite()) {
+            None => Ok((value, grad)),
+            Some(row) => {
+                let what = format!("the gradient of {} at the output", loss.name());
+                Err(Error::sample_not_finite(&what, row).help(
+                    "The loss is finite, and its derivative is not, as that of `sqrt` at 0: change the formula there, or add a small number.",
+                ))
+            }
+        };
     }
     let what = format!("the gradient that {} returns", loss.name());
     Err(Error::shape(what, format!("{:?}", shape.slice()), grad.shape()).help(
