@@ -146,32 +146,32 @@ fn misfit(
     }
 }
 
+/// The losses of this crate that take logits by a setting.
+const OF_LOGITS: [&str; 6] = [
+    "CrossEntropy",
+    "SoftCrossEntropy",
+    "Focal",
+    "KLDivergence",
+    "BinaryCrossEntropy",
+    "SoftBinaryCrossEntropy",
+];
+
 /// The code for a loss that takes logits.
 fn from_logits(name: &str) -> String {
-    match name {
-        "CrossEntropy"
-        | "SoftCrossEntropy"
-        | "Focal"
-        | "KLDivergence"
-        | "BinaryCrossEntropy"
-        | "SoftBinaryCrossEntropy" => format!("`{name}::default().from_logits(true)`"),
-        _ => "a loss of logits (a formula of `Outputs::Logits`)".to_owned(),
+    match OF_LOGITS.contains(&name) {
+        true => format!("`{name}::default().from_logits(true)`"),
+        false => "a loss of logits (a formula of `Outputs::Logits`)".to_owned(),
     }
 }
 
 /// The advice if softmax or a sigmoid would be applied twice.
 fn twice(activation: OutputActivation, name: &str) -> String {
     let end = if activation == OutputActivation::Sigmoid { "the sigmoid" } else { "softmax" };
-    match name {
-        "CrossEntropy"
-        | "SoftCrossEntropy"
-        | "Focal"
-        | "KLDivergence"
-        | "BinaryCrossEntropy"
-        | "SoftBinaryCrossEntropy" => {
+    match OF_LOGITS.contains(&name) {
+        true => {
             format!("Leave {end} out, or use `{name}` of probabilities, which uses the logits internally.")
         }
-        _ => format!("Leave {end} out, or use a loss that leaves it out by itself (`GraphLoss::fused`)."),
+        false => format!("Leave {end} out, or use a loss that leaves it out by itself (`GraphLoss::fused`)."),
     }
 }
 

@@ -253,6 +253,24 @@ fn triplets_by_hand() {
     assert!(grad.iter().zip(expected).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-14), "{grad}");
 }
 
+/// `y += x` and the like are the same operations.
+#[test]
+fn a_loop_adds_up_with_assignments() {
+    let layer = Graph::layer("sums", |_, x| {
+        let mut sum = x.index_axis(1, 0);
+        for step in 1..3 {
+            sum += x.index_axis(1, step);
+        }
+        sum -= x.index_axis(1, 0);
+        sum *= sum;
+        sum /= x.index_axis(1, 2);
+        sum
+    });
+    let layer = layer.build(&[3, 1], &Random::seed(0)).unwrap();
+    let x = Tensor::from_shape_vec(vec![1, 3, 1], vec![5.0f32, 2.0, 4.0]).unwrap();
+    assert_eq!(layer.forward(x).unwrap().as_slice(), Some(&[9.0][..]));
+}
+
 /// Mistakes in the formula of a layer: each is an error that names the layer, or the line.
 #[test]
 fn mistakes_in_a_layers_formula_are_errors_when_the_model_is_built() {

@@ -4,7 +4,7 @@ use super::builder::Value;
 use super::function::Function;
 use super::operand::Operand;
 use crate::kernels::{Binary, Scalar, Unary};
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// Elementwise functions of one value.
 ///
@@ -224,7 +224,15 @@ impl<'g, F: Scalar> Value<'g, F> {
 
 /// The four operators of two values, and of a value and a number on either side: `f64`, or `i32` for literals such as 2.
 macro_rules! operators {
-    ($($trait:ident $method:ident: $binary:expr, $right:expr, $left:expr;)*) => {$(
+    ($($trait:ident $method:ident $assign:ident $in_place:ident: $binary:expr, $right:expr, $left:expr;)*) => {$(
+        /// The variable is another value afterwards: a loop adds up with it.
+        impl<'g, F: Scalar> $assign for Value<'g, F> {
+            #[track_caller]
+            fn $in_place(&mut self, other: Self) {
+                *self = self.binary($binary, other);
+            }
+        }
+
         impl<'g, F: Scalar> $trait for Value<'g, F> {
             type Output = Self;
             #[track_caller]
@@ -269,10 +277,10 @@ macro_rules! operators {
     )*};
 }
 operators! {
-    Add add: Binary::Add, Unary::Plus, Unary::Plus;
-    Sub sub: Binary::Subtract, |c| Unary::Plus(-c), Unary::SubtractFrom;
-    Mul mul: Binary::Multiply, Unary::Times, Unary::Times;
-    Div div: Binary::Divide, Unary::DivideBy, Unary::DivideInto;
+    Add add AddAssign add_assign: Binary::Add, Unary::Plus, Unary::Plus;
+    Sub sub SubAssign sub_assign: Binary::Subtract, |c| Unary::Plus(-c), Unary::SubtractFrom;
+    Mul mul MulAssign mul_assign: Binary::Multiply, Unary::Times, Unary::Times;
+    Div div DivAssign div_assign: Binary::Divide, Unary::DivideBy, Unary::DivideInto;
 }
 
 impl<F: Scalar> Neg for Value<'_, F> {
