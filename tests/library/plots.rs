@@ -170,7 +170,7 @@ fn attention(steps: usize) -> Graph {
     let mut x = g.input("words", [12]).layer(Embedding::vocabulary(500, 32));
     for _ in 0..steps {
         let [q, k, v] = x.layer(LayerNorm::new()).layer(Dense::units(96)).split(-1);
-        x = x + (q.matmul(k.t()) / 32f64.sqrt()).softmax(-1).matmul(v).layer(Dense::units(32));
+        x += (q.matmul(k.t()) / 32f64.sqrt()).softmax(-1).matmul(v).layer(Dense::units(32));
         x = x + x
             .layer(LayerNorm::new())
             .layer(Dense::units(64))
