@@ -417,6 +417,19 @@ def gathering():
             lambda ids, w: F.one_hot(ids.long(), 4).double() @ w, {"ids": repeated(), "w": p(4, 2)}
         ),
         "one_hot_of_samples": case(lambda ids, w: F.one_hot(ids.long(), 5) * w, {"ids": ids(3), "w": p(5)}),
+        "take_along": case(
+            lambda x, ids: torch.take_along_dim(x, ids.long()[:, None], -1).squeeze(-1).square(),
+            {"x": inp(draw(3, 4)), "ids": ids(3)},
+        ),
+        "take_along_of_steps": case(
+            lambda x, ids: torch.take_along_dim(x, ids.long(), 1).square(),
+            {"x": inp(draw(2, 4, 2)), "ids": ids(2, 3, 2)},
+        ),
+        "take_along_without_the_axis": case(
+            lambda x, ids: torch.take_along_dim(x, ids.long()[:, None], 1).squeeze(1).square(),
+            {"x": inp(draw(2, 4, 3)), "ids": ids(2, 3)},
+        ),
+        "zeros": case(lambda x: torch.cat([x.new_zeros(len(x), 2), x], 1).exp(), {"x": inp(draw(2, 3))}),
     }
 
 
