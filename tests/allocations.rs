@@ -6,6 +6,7 @@
 
 use plywood::data::synthetic::garments;
 use plywood::ndarray::{Array2, Array3, Axis};
+use plywood::nn::Outputs;
 use plywood::optim::{Averaging, Group};
 use plywood::prelude::*;
 use plywood::set_threads;
@@ -84,11 +85,18 @@ fn models() -> Vec<(&'static str, Sequential)> {
 
 /// Counts the allocations of training steps with a metric and sample weights.
 fn train(optimizer: impl Into<Optimizer>, model: &mut dyn Model) -> (usize, usize) {
+    train_by(CrossEntropy::default(), optimizer, model)
+}
+
+/// [`train`] by any loss of class ids.
+fn train_by(
+    loss: impl Loss<Target = [usize]>,
+    optimizer: impl Into<Optimizer>,
+    model: &mut dyn Model,
+) -> (usize, usize) {
     let (data, _) = garments(320, 10, 1).unwrap();
     let data = data.weights(vec![0.5; 320]).unwrap();
-    let mut trainer = Trainer::new(CrossEntropy::default(), optimizer)
-        .metric(Accuracy::default())
-        .progress(Progress::Silent);
+    let mut trainer = Trainer::new(loss, optimizer).metric(Accuracy::default()).progress(Progress::Silent);
     let mut batch = Batch::default();
     let order: Vec<usize> = (0..320).rev().collect();
     let mut run = |steps: usize| {
@@ -116,6 +124,11 @@ fn what_is_under_way_allocates_nothing() {
             let much = adam().group(group).clip_value(1.0).average(Averaging::exponential(0.9));
             assert_eq!(train(much, &mut model), (0, 0), "with groups and averages: {context}");
             assert_eq!(train(adam().batches_per_step(3), &mut model), (0, 0), "by three batches: {context}");
+            let focal = GraphLoss::classes("focal", Outputs::Distributions, |_, p, label| {
+                let p = p.take_along(label, -1);
+                -(1 - p).square() * p.ln()
+            });
+            assert_eq!(train_by(focal, adam(), &mut model), (0, 0), "by a formula: {context}");
 
             let images =
                 Array3::from_shape_fn((1000, 28, 28), |(i, y, x)| ((i + y * x) % 256) as f32 / 255.0);

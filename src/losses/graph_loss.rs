@@ -1,12 +1,12 @@
 //! [`GraphLoss`]: a loss from its formula.
 
 use super::class_probabilities::leave_out;
-use super::graph_target::{GraphTarget, LABELS, OUTPUTS, TARGETS, check_ports};
+use super::graph_target::{GraphTarget, LABELS, OUTPUTS, TARGETS, check_losses, check_ports};
 use super::{Loss, LossSum, sample_weights};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::cast::cast;
-use crate::nn::{Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, ParamKind, Parameters, Value};
+use crate::nn::{Graph, GraphBuilder, Infer, Model, OutputActivation, Outputs, Value};
 use crate::tensor::{Tensor, slice, slice_mut, standard};
 use std::any::Any;
 use std::fmt;
@@ -136,6 +136,18 @@ impl GraphLoss<[usize]> {
     /// [`p.take_along(label, -1)`](Value::take_along) is the label's number of each row.
     ///
     /// If the outputs are rows `[batch, classes]`, a label must be below `classes`; if they are `[batch, 1]`, it is 0 or 1.
+    ///
+    /// ```
+    /// use plywood::ndarray::arr2;
+    /// use plywood::nn::Outputs;
+    /// use plywood::prelude::*;
+    ///
+    /// // The probability that the model gives to other classes than the label.
+    /// let miss = GraphLoss::classes("miss", Outputs::Distributions, |_, p, label| 1 - p.take_along(label, -1));
+    /// let p = arr2(&[[0.25f64, 0.75], [0.5, 0.5]]).into_dyn();
+    /// assert_eq!(miss.value_and_grad(p, &[1, 0], None, 2.0)?.0.mean(), 0.375);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     pub fn classes<C>(name: &str, outputs: Outputs, formula: C) -> Self
     where
         C: for<'g> Fn(&'g GraphBuilder, Value<'g>, Value<'g>) -> Value<'g> + Send + Sync + 'static,
@@ -257,7 +269,7 @@ impl<T: ?Sized> GraphLoss<T> {
         Self::of(name, outputs, Source::Graph(Arc::new(graph)))
     }
 
-    /// Returns the graph for outputs of this shape, before it is checked.
+    /// Returns the graph for outputs of this shape, whose inputs and outputs are those of a loss.
     fn recorded(&self, output: &[usize]) -> Result<Graph>
     where
         T: GraphTarget,
@@ -266,7 +278,9 @@ impl<T: ?Sized> GraphLoss<T> {
             Source::Formula(formula) => {
                 let g = Graph::builder();
                 g.end("losses", formula(&g, g.input(OUTPUTS, output), self.shape_of_target(output)));
-                g.build()
+                let graph = g.build()?;
+                check_ports::<T>(&graph)?;
+                Ok(graph)
             }
             Source::Graph(graph) => {
                 check_ports::<T>(graph)?;
@@ -291,23 +305,8 @@ impl<T: ?Sized> GraphLoss<T> {
                 .help("Say in what the model ends, softmax or a sigmoid, or leave `fused` out."));
         }
         let graph = self.recorded(output)?;
-        check_ports::<T>(&graph)?;
-        let made = graph.outputs()[0].shape();
-        if made.iter().product::<usize>() != 1 {
-            return Err(Error::shape("the loss", "[], one number for each sample", made)
-                .help("Reduce it: `.mean(-1)` or `.sum(-1)` for each axis of a sample."));
-        }
-        let mut trained = None;
-        graph.each_param(&mut |name, param| {
-            if param.kind() == ParamKind::Trainable {
-                trained.get_or_insert_with(|| name.to_owned());
-            }
-        });
-        match trained {
-            Some(name) => Err(Error::data("a loss", "have no parameters to train", format!("{name:?}"))
-                .help("They would never be trained: use `g.constant`, or freeze a model that is applied.")),
-            None => cast(&graph),
-        }
+        check_losses(&graph)?;
+        cast(&graph)
     }
 
     /// Returns the graphs that were recorded, the one for outputs of this shape last.

@@ -1,19 +1,41 @@
-//! [`GraphTarget`]: the targets of a loss that is given by its formula.
+//! [`GraphTarget`]: the targets of a loss that is given by its formula; and what its graph must be.
 
 use super::class_probabilities::check_classes;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::{Graph, Infer, Port};
+use crate::nn::{Graph, Infer, ParamKind, Parameters, Port};
 use crate::target::{CLEAN, first_non_finite_row};
-use crate::tensor::{Tensor, standard};
+use crate::tensor::{Tensor, copy, scratch, slice_mut, standard};
 
 /// The names of the inputs of the graph of a loss: the model's outputs, and the targets.
 pub(super) const OUTPUTS: &str = "outputs";
 pub(super) const TARGETS: &str = "targets";
 pub(super) const LABELS: &str = "labels";
 
-/// The targets of a [`GraphLoss`](super::GraphLoss): a tensor, class ids, or none.
-pub trait GraphTarget: 'static {
+mod sealed {
+    /// Implemented by the types of this crate.
+    pub trait Sealed {}
+    impl Sealed for super::Tensor {}
+    impl Sealed for [usize] {}
+    impl Sealed for () {}
+}
+
+/// The targets of a [`GraphLoss`](super::GraphLoss): [`Tensor`] for numbers, `[usize]` for class ids, `()` for none. Other crates
+/// cannot implement it.
+///
+/// ```
+/// use plywood::losses::GraphTarget;
+/// use plywood::prelude::*;
+///
+/// /// Works with formulas of any targets.
+/// fn parameters<T: GraphTarget + ?Sized>(loss: &GraphLoss<T>, outputs: &[usize]) -> Result<usize> {
+///     Ok(loss.graph(outputs)?.parameter_count())
+/// }
+/// let loss = GraphLoss::output("sum", plywood::nn::Outputs::Numbers, |_, y| y.sum(-1));
+/// assert_eq!(parameters(&loss, &[3])?, 0);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+pub trait GraphTarget: sealed::Sealed + 'static {
     /// The type for models of this element type.
     type Of<F: Scalar>: ?Sized;
 
@@ -48,7 +70,7 @@ impl GraphTarget for Tensor {
 
     fn input<F: Scalar>(target: &Tensor<F>, samples: usize) -> Result<Option<Tensor<F>>> {
         check_count(target.shape()[0], samples)?;
-        Ok(Some(standard(target.clone())))
+        Ok(Some(if target.is_standard_layout() { copy(target) } else { standard(target.clone()) }))
     }
 }
 
@@ -71,7 +93,9 @@ impl GraphTarget for [usize] {
 
     fn input<F: Scalar>(labels: &[usize], samples: usize) -> Result<Option<Tensor<F>>> {
         check_count(labels.len(), samples)?;
-        Ok(Some(labels.iter().map(|&label| F::of(label as f64)).collect::<ndarray::Array1<F>>().into_dyn()))
+        let mut numbers = scratch(&[samples]);
+        slice_mut(&mut numbers).iter_mut().zip(labels).for_each(|(x, &label)| *x = F::of(label as f64));
+        Ok(Some(numbers))
     }
 }
 
@@ -108,4 +132,24 @@ pub(super) fn check_ports<T: GraphTarget + ?Sized>(graph: &Graph) -> Result<()> 
     Err(Error::data("the graph of a loss", expected, found).help(
         "A formula adds no inputs and outputs; a graph is made by `GraphLoss::graph` of a loss with such targets.",
     ))
+}
+
+/// Refuses losses that are not one number for each sample, and parameters that would be trained.
+pub(super) fn check_losses(graph: &Graph) -> Result<()> {
+    let made = graph.outputs()[0].shape();
+    if made.iter().product::<usize>() != 1 {
+        return Err(Error::shape("the loss", "[], one number for each sample", made)
+            .help("Reduce it: `.mean(-1)` or `.sum(-1)` for each axis of a sample."));
+    }
+    let mut trained = None;
+    graph.each_param(&mut |name, param| {
+        if param.kind() == ParamKind::Trainable {
+            trained.get_or_insert_with(|| name.to_owned());
+        }
+    });
+    match trained {
+        None => Ok(()),
+        Some(name) => Err(Error::data("a loss", "have no parameters to train", format!("{name:?}"))
+            .help("They would never be trained: use `g.constant`, or freeze a model that is applied.")),
+    }
 }

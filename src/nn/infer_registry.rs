@@ -111,7 +111,8 @@ impl<F: Scalar> InferRegistry<F> {
         self
     }
 
-    /// Adds a kind of operation of graphs, as [`Registry::with_op`], and graphs, if they are not there yet.
+    /// Adds a kind of operation of graphs, as [`Registry::with_op`], and graphs, if they are not there yet:
+    /// `InferRegistry::empty().with::<Dense>().with_op::<YourOp>()`.
     #[must_use]
     pub fn with_op<O: Op<F>>(self) -> Self {
         let mut with = self.graphs();

@@ -2,11 +2,58 @@
 //!
 //! The backward pass computes the results on the way again, and goes back over them.
 
-use super::join::none;
+use super::join::{Join, none};
 use crate::error::{Error, Result};
 use crate::kernels::{Binary, Scalar};
 use crate::nn::graph::Pairwise;
+use crate::nn::{OutputActivation, Wiring};
 use crate::tensor::{Tensor, copy, recycle};
+
+/// A [`Join`] by a function of two numbers, which broadcasts.
+pub(super) trait Fold {
+    const FUNCTION: Binary;
+    const WIRING: Wiring;
+
+    /// [`Join::known`].
+    fn known(of_outputs: OutputActivation) -> OutputActivation;
+}
+
+impl<T: Fold> Join for T {
+    fn shape(outputs: &[&[usize]]) -> Result<Vec<usize>> {
+        let (first, rest) = outputs.split_first().ok_or_else(none)?;
+        let join = |shape: Vec<usize>, (i, next): (usize, &&[usize])| {
+            Ok(pair(T::FUNCTION, &shape, next, i + 1)?.shape().to_vec())
+        };
+        rest.iter().enumerate().try_fold(first.to_vec(), join)
+    }
+
+    /// The steps of all outputs must be the same axis of the result.
+    fn keeps_steps(outputs: &[Vec<usize>]) -> bool {
+        outputs.iter().all(|shape| shape.len() == outputs[0].len())
+    }
+
+    fn wiring() -> Wiring {
+        T::WIRING
+    }
+
+    fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {
+        let (joined, outputs) = Self::forward_kept(outputs)?;
+        outputs.into_iter().for_each(recycle);
+        Ok(joined)
+    }
+
+    fn forward_kept<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<(Tensor<F>, Vec<Tensor<F>>)> {
+        Ok((forward(T::FUNCTION, &outputs)?, outputs))
+    }
+
+    fn backward<F: Scalar>(kept: Vec<Tensor<F>>, _: usize, grad: Tensor<F>) -> Result<Vec<Tensor<F>>> {
+        backward(T::FUNCTION, kept, grad)
+    }
+
+    fn known(of_outputs: OutputActivation) -> OutputActivation {
+        T::known(of_outputs)
+    }
+}
 
 /// Returns the function of what was joined so far and of the output of branch `i`, for these shapes of a sample.
 fn pair(f: Binary, so_far: &[usize], next: &[usize], i: usize) -> Result<Pairwise> {
@@ -33,22 +80,8 @@ fn pair_of<F: Scalar>(f: Binary, so_far: &Tensor<F>, next: &Tensor<F>, i: usize)
     pair(f, sample(so_far), sample(next), i)
 }
 
-/// Returns the shape of the result, for outputs of these shapes of a sample.
-pub(super) fn shape(outputs: &[&[usize]]) -> Result<Vec<usize>> {
-    let (first, rest) = outputs.split_first().ok_or_else(none)?;
-    let join = |shape: Vec<usize>, (i, next): (usize, &&[usize])| {
-        Ok(pair(Binary::Multiply, &shape, next, i + 1)?.shape().to_vec())
-    };
-    rest.iter().enumerate().try_fold(first.to_vec(), join)
-}
-
-/// Returns whether the steps of all outputs are the same axis of the result.
-pub(super) fn keeps_steps(outputs: &[Vec<usize>]) -> bool {
-    outputs.iter().all(|shape| shape.len() == outputs[0].len())
-}
-
 /// Computes the result.
-pub(super) fn forward<F: Scalar>(f: Binary, outputs: &[Tensor<F>]) -> Result<Tensor<F>> {
+fn forward<F: Scalar>(f: Binary, outputs: &[Tensor<F>]) -> Result<Tensor<F>> {
     let mut so_far: Option<Tensor<F>> = None;
     for (i, next) in outputs.iter().enumerate().skip(1) {
         let before = so_far.as_ref().unwrap_or(&outputs[0]);
@@ -61,11 +94,7 @@ pub(super) fn forward<F: Scalar>(f: Binary, outputs: &[Tensor<F>]) -> Result<Ten
 }
 
 /// Computes the gradients at the outputs.
-pub(super) fn backward<F: Scalar>(
-    f: Binary,
-    outputs: Vec<Tensor<F>>,
-    mut grad: Tensor<F>,
-) -> Result<Vec<Tensor<F>>> {
+fn backward<F: Scalar>(f: Binary, outputs: Vec<Tensor<F>>, mut grad: Tensor<F>) -> Result<Vec<Tensor<F>>> {
     // What was joined before each output but the first two: before the second it is the first output.
     let mut before: Vec<Tensor<F>> = Vec::new();
     for i in 1..outputs.len().max(2) - 1 {

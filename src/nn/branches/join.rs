@@ -115,12 +115,12 @@ macro_rules! joined {
 
             fn output_activation(&self, input: OutputActivation) -> OutputActivation {
                 let branches = self.branches.iter().map(|branch| branch.output_activation(input));
-                $join::known(branches.reduce(OutputActivation::or).unwrap_or_default())
+                <$join as Join>::known(branches.reduce(OutputActivation::or).unwrap_or_default())
             }
 
             fn training_activation(&self, input: OutputActivation) -> OutputActivation {
                 let branches = self.branches.iter().map(|branch| branch.training_activation(input));
-                $join::known(branches.reduce(OutputActivation::or).unwrap_or_default())
+                <$join as Join>::known(branches.reduce(OutputActivation::or).unwrap_or_default())
             }
 
             fn parts(&self, input: &[usize]) -> Vec<Part<'_, F>> {

@@ -2,7 +2,7 @@
 //!
 //! With `y = max_b f_b(x)`, the output's gradient goes to the branch whose number was taken.
 
-use super::fold;
+use super::fold::Fold;
 use super::join::{Join, joined};
 use crate::error::Result;
 use crate::kernels::{Binary, Scalar};
@@ -14,7 +14,7 @@ use crate::nn::{Layer, LayerSpec, OutputActivation, Part, Wiring, branches, chec
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
-use crate::tensor::{Tensor, recycle, standard};
+use crate::tensor::{Tensor, standard};
 use serde::{Deserialize, Serialize};
 
 joined! {
@@ -50,32 +50,9 @@ joined! {
 /// The largest of the outputs, the first of equal ones.
 struct Largest;
 
-impl Join for Largest {
-    fn shape(outputs: &[&[usize]]) -> Result<Vec<usize>> {
-        fold::shape(outputs)
-    }
-
-    fn keeps_steps(outputs: &[Vec<usize>]) -> bool {
-        fold::keeps_steps(outputs)
-    }
-
-    fn wiring() -> Wiring {
-        Wiring::Maximum
-    }
-
-    fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {
-        let joined = fold::forward(Binary::Maximum, &outputs)?;
-        outputs.into_iter().for_each(recycle);
-        Ok(joined)
-    }
-
-    fn forward_kept<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<(Tensor<F>, Vec<Tensor<F>>)> {
-        Ok((fold::forward(Binary::Maximum, &outputs)?, outputs))
-    }
-
-    fn backward<F: Scalar>(kept: Vec<Tensor<F>>, _: usize, grad: Tensor<F>) -> Result<Vec<Tensor<F>>> {
-        fold::backward(Binary::Maximum, kept, grad)
-    }
+impl Fold for Largest {
+    const FUNCTION: Binary = Binary::Maximum;
+    const WIRING: Wiring = Wiring::Maximum;
 
     /// What holds for each number, holds for the largest.
     fn known(of_outputs: OutputActivation) -> OutputActivation {

@@ -3,7 +3,7 @@
 //! With `y = Π_b f_b(x)`, branch `b` gets the output's gradient times the product of the other branches' outputs, added up
 //! over what was repeated.
 
-use super::fold;
+use super::fold::Fold;
 use super::join::{Join, joined};
 use crate::error::Result;
 use crate::kernels::{Binary, Scalar};
@@ -15,7 +15,7 @@ use crate::nn::{Layer, LayerSpec, OutputActivation, Part, Wiring, branches, chec
 use crate::param::Param;
 use crate::random::Random;
 use crate::state::Kind;
-use crate::tensor::{Tensor, recycle, standard};
+use crate::tensor::{Tensor, standard};
 use serde::{Deserialize, Serialize};
 
 joined! {
@@ -70,32 +70,9 @@ joined! {
 /// The product of the outputs, from the first branch to the last.
 struct Times;
 
-impl Join for Times {
-    fn shape(outputs: &[&[usize]]) -> Result<Vec<usize>> {
-        fold::shape(outputs)
-    }
-
-    fn keeps_steps(outputs: &[Vec<usize>]) -> bool {
-        fold::keeps_steps(outputs)
-    }
-
-    fn wiring() -> Wiring {
-        Wiring::Product
-    }
-
-    fn forward<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<Tensor<F>> {
-        let joined = fold::forward(Binary::Multiply, &outputs)?;
-        outputs.into_iter().for_each(recycle);
-        Ok(joined)
-    }
-
-    fn forward_kept<F: Scalar>(outputs: Vec<Tensor<F>>) -> Result<(Tensor<F>, Vec<Tensor<F>>)> {
-        Ok((fold::forward(Binary::Multiply, &outputs)?, outputs))
-    }
-
-    fn backward<F: Scalar>(kept: Vec<Tensor<F>>, _: usize, grad: Tensor<F>) -> Result<Vec<Tensor<F>>> {
-        fold::backward(Binary::Multiply, kept, grad)
-    }
+impl Fold for Times {
+    const FUNCTION: Binary = Binary::Multiply;
+    const WIRING: Wiring = Wiring::Product;
 
     /// What holds for products of two such numbers.
     fn known(of_outputs: OutputActivation) -> OutputActivation {

@@ -133,12 +133,8 @@ impl<F: Scalar> Graph<F> {
                     }
                 }
             }
-            if let Some((i, _)) = run.parts.iter().find(|(i, _)| *i >= wanted.len()) {
-                let expected = format!("be one of the {}, from 0", wanted.len());
-                return Err(Error::data("the input that a gradient is given to", expected, i)
-                    .help("Correct `give` in the operation's `backward`."));
-            }
-            for (i, part) in run.parts.drain(..).filter(|(i, _)| wanted.get(*i) == Some(&true)) {
+            contribution::check_inputs(&run.parts, wanted.len())?;
+            for (i, part) in run.parts.drain(..).filter(|(i, _)| wanted[*i]) {
                 let slot = step.inputs.get(i).copied().flatten().ok_or_else(lost)?;
                 let of = &at.plan.slots[slot];
                 match of.param {

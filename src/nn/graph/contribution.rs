@@ -31,6 +31,18 @@ fn matrix<F: Scalar>(of: &Tensor<F>) -> (usize, usize) {
     (of.len() / columns.max(1), columns)
 }
 
+/// Refuses a contribution to an input that a step with so many inputs does not have.
+pub(super) fn check_inputs<F: Scalar>(parts: &[(usize, Part<F>)], inputs: usize) -> Result<()> {
+    match parts.iter().find(|(i, _)| *i >= inputs) {
+        None => Ok(()),
+        Some((i, _)) => {
+            let expected = format!("be one of the {inputs}, from 0");
+            Err(Error::data("the input that a gradient is given to", expected, i)
+                .help("Correct `give` in the operation's `backward`."))
+        }
+    }
+}
+
 /// Refuses a contribution that does not fit the shape of the value. Those of custom operations come here.
 fn check<F: Scalar>(part: &Part<F>, shape: &[usize]) -> Result<()> {
     match part {

@@ -1,10 +1,10 @@
 //! An operation outside of a graph, as its check calls it.
 
-use super::contribution::{into_gradient, into_param};
-use super::op::{InferOp, Op, Steps};
+use super::contribution::{check_inputs, into_gradient, into_param};
+use super::op::{InferOp, Needs, Op, Steps};
 use super::op_backward::{Backward, Give, Held};
 use super::shape::{Shape, Shapes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::output_activation::OutputActivation;
 use crate::param::Param;
@@ -47,10 +47,10 @@ impl<O> LoneOp<O> {
     where
         O: Op<F>,
     {
-        let mut numbers = slice(input).to_vec();
         if !O::IN_PLACE {
             return None;
         }
+        let mut numbers = slice(input).to_vec();
         Op::forward_in_place(&self.op, self.shapes(batch), &mut numbers);
         Tensor::from_shape_vec(self.output.whole(batch), numbers).ok()
     }
@@ -68,26 +68,22 @@ impl<O> LoneOp<O> {
     where
         O: Op<F>,
     {
-        let needs = (0..inputs.len()).filter(|&k| wanted[k]).map(|k| Op::needs(&self.op, k));
-        let all: Vec<_> = needs.collect();
+        let wanted_of = (0..inputs.len()).filter(|&k| wanted[k]);
+        let needs = wanted_of.fold(Needs::NOTHING, |all, k| all.and(Op::needs(&self.op, k)));
         let mut parts = Vec::new();
         let mut pass = Backward::new(self.shapes(batch), Give { wanted, parts: &mut parts });
         for (i, (held, x)) in pass.inputs.iter_mut().zip(inputs).enumerate() {
-            if all.iter().any(|needs| needs.has_input(i)) {
+            if needs.has_input(i) {
                 *held = Held::Own(x.clone());
             }
         }
-        pass.output = Some(output).filter(|_| all.iter().any(|needs| needs.has_output()));
+        pass.output = Some(output).filter(|_| needs.has_output());
         Op::backward(&self.op, &mut pass, grad)?;
         pass.recycle();
         let mut params: Vec<_> = inputs.iter().map(|x| Param::new(x.clone())).collect();
         let mut sums: Vec<Option<Tensor<F>>> = inputs.iter().map(|_| None).collect();
-        if let Some((i, _)) = parts.iter().find(|(i, _)| *i >= inputs.len()) {
-            let expected = format!("be one of the {}, from 0", inputs.len());
-            return Err(Error::data("the input that a gradient is given to", expected, i)
-                .help("Correct `give` in the operation's `backward`."));
-        }
-        for (i, part) in parts.into_iter().filter(|(i, _)| wanted.get(*i) == Some(&true)) {
+        check_inputs(&parts, inputs.len())?;
+        for (i, part) in parts.into_iter().filter(|(i, _)| wanted[*i]) {
             if self.inputs[i].batched {
                 into_gradient(&mut sums[i], part, self.inputs[i].whole(batch))?;
             } else {
@@ -117,6 +113,7 @@ impl<O> LoneOp<O> {
         Op::steps(&self.op, &self.inputs.iter().collect::<Vec<_>>(), &self.output, input)
     }
 
+    /// Returns the activation that it declares.
     pub fn activation<F: Scalar>(&self) -> OutputActivation
     where
         O: Op<F>,

@@ -79,6 +79,12 @@ impl Steps {
     pub fn kept_if(kept: bool) -> Self {
         if kept { Self::Kept } else { Self::Mixed }
     }
+
+    /// What becomes of them in an operation along an axis of `of`, which is given as it was written: they are mixed if it
+    /// is theirs.
+    pub(super) fn along(of: &Shape, axis: i64) -> Self {
+        Self::kept_if(of.axis(axis as isize).is_ok_and(|axis| axis > 0))
+    }
 }
 
 /// An operation on values of a graph: a function of arrays, and its derivative.

@@ -117,6 +117,12 @@ impl Shape {
         self.len() * if self.batched { batch } else { 1 }
     }
 
+    /// Returns the size of an axis, which is given as it was written, and the number of numbers behind each position.
+    pub(super) fn extent(&self, axis: i64) -> Result<(usize, usize)> {
+        let (_, n, inner) = self.split(self.axis(axis as isize)?, 1);
+        Ok((n, inner))
+    }
+
     /// Returns the whole array as three axes: the blocks in front of an axis of `sizes`, with those of the batch; the
     /// axis; and the numbers behind it, in row-major order.
     ///

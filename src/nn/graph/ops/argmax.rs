@@ -33,12 +33,11 @@ impl<F: Scalar> Op<F> for ArgMax {
     }
 
     fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
-        Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(inputs[0], self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let of = &shapes.inputs[0];
-        let (_, n, inner) = of.split(of.axis(self.axis as isize)?, shapes.batch);
+        let (n, inner) = shapes.inputs[0].extent(self.axis)?;
         for (x, out) in inputs[0].chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
             F::most_positions(Most::Largest, x, inner, out);
         }

@@ -22,7 +22,7 @@ impl Concat {
         shapes: Shapes<'a>,
     ) -> Result<(usize, impl Iterator<Item = (usize, usize)> + use<'a>)> {
         let axis = shapes.output.axis(self.axis as isize)?;
-        let (_, n, inner) = shapes.output.split(axis, shapes.batch);
+        let (n, inner) = shapes.output.extent(self.axis)?;
         let widths = shapes.inputs.iter().map(move |shape| shape.sizes[axis] * inner);
         let places = widths.scan(0, |offset, width| {
             let at = *offset;
@@ -57,7 +57,7 @@ impl<F: Scalar> Op<F> for Concat {
     }
 
     fn steps(&self, _: &[&Shape], output: &Shape, _: usize) -> Steps {
-        Steps::kept_if(output.axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(output, self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

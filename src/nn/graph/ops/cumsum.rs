@@ -15,15 +15,6 @@ pub(in crate::nn::graph) struct CumSum {
     pub axis: i64,
 }
 
-impl CumSum {
-    /// Returns the numbers along the axis, and those behind it.
-    fn extent(&self, shapes: Shapes<'_>) -> Result<(usize, usize)> {
-        let axis = shapes.output.axis(self.axis as isize)?;
-        let (_, n, inner) = shapes.output.split(axis, shapes.batch);
-        Ok((n, inner))
-    }
-}
-
 impl<F: Scalar> Op<F> for CumSum {
     const KIND: Kind = Kind::builtin("cumsum");
 
@@ -33,18 +24,18 @@ impl<F: Scalar> Op<F> for CumSum {
     }
 
     fn steps(&self, _: &[&Shape], output: &Shape, _: usize) -> Steps {
-        Steps::kept_if(output.axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(output, self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
-        let (n, inner) = self.extent(shapes)?;
+        let (n, inner) = shapes.output.extent(self.axis)?;
         let blocks = inputs[0].chunks_exact(n * inner).zip(out.chunks_exact_mut(n * inner));
         blocks.for_each(|(x, out)| F::running_sums(x, inner, out));
         Ok(())
     }
 
     fn backward(&self, pass: &mut Backward<'_, F>, grad: Tensor<F>) -> Result<()> {
-        let (n, inner) = self.extent(pass.shapes())?;
+        let (n, inner) = pass.shapes().output.extent(self.axis)?;
         let mut back = pass.scratch(0);
         let blocks =
             slice(&grad).chunks_exact(n * inner).zip(slice_mut(&mut back).chunks_exact_mut(n * inner));

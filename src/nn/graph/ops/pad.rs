@@ -23,10 +23,8 @@ pub(in crate::nn::graph) struct Pad {
 impl Pad {
     /// Returns the numbers of a block of the input, their position in a block of the output, and the size of the latter.
     fn columns(&self, shapes: Shapes<'_>) -> Result<(usize, usize, usize)> {
-        let of = &shapes.inputs[0];
-        let axis = of.axis(self.axis as isize)?;
-        let (_, n, inner) = of.split(axis, shapes.batch);
-        Ok((n * inner, self.before * inner, shapes.output.sizes[axis] * inner))
+        let (n, inner) = shapes.inputs[0].extent(self.axis)?;
+        Ok((n * inner, self.before * inner, (self.before + n + self.after) * inner))
     }
 }
 
@@ -43,7 +41,7 @@ impl<F: Scalar> Op<F> for Pad {
     }
 
     fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
-        Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(inputs[0], self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

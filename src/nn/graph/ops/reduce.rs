@@ -35,8 +35,7 @@ pub(in crate::nn::graph) struct Reduce<const R: u8> {
 
 impl<const R: u8> Reduce<R> {
     fn extent<'a, F>(&self, shapes: Shapes<'_>, lengths: Option<&'a [F]>) -> Result<Extent<'a, F>> {
-        let of = &shapes.inputs[0];
-        let (_, n, inner) = of.split(of.axis(self.axis as isize)?, shapes.batch);
+        let (n, inner) = shapes.inputs[0].extent(self.axis)?;
         Ok(Extent { n, inner, lengths })
     }
 

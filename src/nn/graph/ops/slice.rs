@@ -66,8 +66,8 @@ impl Slice {
     /// Returns the numbers in a block of the input, the position of the part in it, and the numbers of the part.
     fn columns(&self, shapes: Shapes<'_>) -> Result<(usize, usize, usize)> {
         let of = &shapes.inputs[0];
-        let (axis, from, count) = self.cut(of)?;
-        let (_, n, inner) = of.split(axis, shapes.batch);
+        let (_, from, count) = self.cut(of)?;
+        let (n, inner) = of.extent(self.axis)?;
         Ok((n * inner, from * inner, count * inner))
     }
 }
@@ -87,7 +87,7 @@ impl<F: Scalar> Op<F> for Slice {
     }
 
     fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
-        Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(inputs[0], self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

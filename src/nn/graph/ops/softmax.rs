@@ -24,13 +24,6 @@ fn turn<F: Scalar>(x: &[F], (rows, columns): (usize, usize), out: &mut [F]) {
 }
 
 impl<const LOG: bool> Softmax<LOG> {
-    /// Returns the numbers along the axis, and those behind it.
-    fn extent(&self, shapes: Shapes<'_>) -> Result<(usize, usize)> {
-        let axis = shapes.output.axis(self.axis as isize)?;
-        let (_, n, inner) = shapes.output.split(axis, shapes.batch);
-        Ok((n, inner))
-    }
-
     /// Computes the function in place. What is not along the last axis is transposed to rows and back, so that it has
     /// the bits of a row.
     fn run<F: Scalar>((n, inner): (usize, usize), x: &mut [F]) {
@@ -56,18 +49,18 @@ impl<F: Scalar, const LOG: bool> Op<F> for Softmax<LOG> {
     }
 
     fn steps(&self, _: &[&Shape], output: &Shape, _: usize) -> Steps {
-        Steps::kept_if(output.axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(output, self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
         out.copy_from_slice(inputs[0]);
-        Self::run(self.extent(shapes)?, out);
+        Self::run(shapes.output.extent(self.axis)?, out);
         Ok(())
     }
 
     fn forward_in_place(&self, shapes: Shapes<'_>, x: &mut [F]) {
         // `shape` has accepted the axis.
-        if let Ok(extent) = self.extent(shapes) {
+        if let Ok(extent) = shapes.output.extent(self.axis) {
             Self::run(extent, x);
         }
     }
@@ -77,7 +70,7 @@ impl<F: Scalar, const LOG: bool> Op<F> for Softmax<LOG> {
     }
 
     fn backward(&self, pass: &mut Backward<'_, F>, mut grad: Tensor<F>) -> Result<()> {
-        let (n, inner) = self.extent(pass.shapes())?;
+        let (n, inner) = pass.shapes().output.extent(self.axis)?;
         let (y, g) = (pass.output()?, slice_mut(&mut grad));
         let rows = if LOG { F::log_softmax_back_rows } else { F::softmax_back_rows };
         if inner == 1 {

@@ -18,22 +18,7 @@ pub(in crate::nn::graph) struct TakeAlong {
     pub axis: i64,
 }
 
-/// The numbers of one block: `n` along the axis, of which `k` are taken, and `inner` behind each.
-#[derive(Clone, Copy)]
-struct Block {
-    n: usize,
-    k: usize,
-    inner: usize,
-}
-
 impl TakeAlong {
-    fn block(&self, shapes: Shapes<'_>) -> Result<Block> {
-        let of = &shapes.inputs[0];
-        let (blocks, n, inner) = of.split(of.axis(self.axis as isize)?, shapes.batch);
-        let ids = shapes.inputs[1].whole_len(shapes.batch);
-        Ok(Block { n, k: ids / (blocks * inner).max(1), inner })
-    }
-
     /// Calls `each` with the position of each number that is taken, and with that of its id.
     fn each<F: Scalar>(
         &self,
@@ -41,10 +26,13 @@ impl TakeAlong {
         ids: &[F],
         mut each: impl FnMut(usize, usize),
     ) -> Result<()> {
-        let Block { n, k, inner } = self.block(shapes)?;
+        let (x, of_ids) = (&shapes.inputs[0], &shapes.inputs[1]);
+        let (n, inner) = x.extent(self.axis)?;
+        // How many are taken along the axis.
+        let k = if of_ids.rank() == x.rank() { of_ids.extent(self.axis)?.0 } else { 1 };
         let help = "Ids are positions along the axis, from 0.";
         let below = Below { limit: n, what: "the size of the axis", help };
-        for (i, id) in read(ids, &shapes.inputs[1], below).enumerate() {
+        for (i, id) in read(ids, of_ids, below).enumerate() {
             each(i / (k * inner) * n * inner + id? * inner + i % inner, i);
         }
         Ok(())
@@ -76,7 +64,7 @@ impl<F: Scalar> Op<F> for TakeAlong {
     }
 
     fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
-        Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(inputs[0], self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {

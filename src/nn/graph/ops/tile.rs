@@ -19,8 +19,7 @@ pub(in crate::nn::graph) struct Tile {
 impl Tile {
     /// Returns the numbers of a block, which is repeated.
     fn width(&self, shapes: Shapes<'_>) -> Result<usize> {
-        let of = &shapes.inputs[0];
-        let (_, n, inner) = of.split(of.axis(self.axis as isize)?, shapes.batch);
+        let (n, inner) = shapes.inputs[0].extent(self.axis)?;
         Ok(n * inner)
     }
 }
@@ -40,7 +39,7 @@ impl<F: Scalar> Op<F> for Tile {
     }
 
     fn steps(&self, inputs: &[&Shape], _: &Shape, _: usize) -> Steps {
-        Steps::kept_if(inputs[0].axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(inputs[0], self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
@@ -80,8 +79,7 @@ pub(in crate::nn::graph) struct Flip {
 
 impl Flip {
     fn run<F: Scalar>(&self, shapes: Shapes<'_>, x: &[F], out: &mut [F]) -> Result<()> {
-        let axis = shapes.output.axis(self.axis as isize)?;
-        let (_, n, inner) = shapes.output.split(axis, shapes.batch);
+        let (n, inner) = shapes.output.extent(self.axis)?;
         let blocks = x.chunks_exact(n * inner).zip(out.chunks_exact_mut(n * inner));
         blocks.for_each(|(x, out)| F::flipped(x, inner, out));
         Ok(())
@@ -97,7 +95,7 @@ impl<F: Scalar> Op<F> for Flip {
     }
 
     fn steps(&self, _: &[&Shape], output: &Shape, _: usize) -> Steps {
-        Steps::kept_if(output.axis(self.axis as isize).is_ok_and(|axis| axis > 0))
+        Steps::along(output, self.axis)
     }
 
     fn forward(&self, shapes: Shapes<'_>, inputs: &[&[F]], out: &mut [F]) -> Result<()> {
