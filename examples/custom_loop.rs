@@ -21,7 +21,7 @@ fn network(seed: u64) -> Result<Sequential> {
 
 /// Returns a weight for each sample: 1 if this model gives its true class a probability below `limit`, else 0.1.
 fn unsure(model: &Sequential, batch: &Batch<f32, Vec<usize>>, limit: f32) -> Result<Vec<f32>> {
-    let probabilities = model.predict(&batch.input)?;
+    let probabilities = model.predict(&batch.inputs[0])?;
     let weights = probabilities.outer_iter().zip(&batch.target);
     Ok(weights.map(|(row, &label)| if row[[label]] < limit { 1.0 } else { 0.1 }).collect())
 }
@@ -41,7 +41,13 @@ fn main() -> Result<()> {
             train.read(indices, Pass::Train { epoch }, &mut batch)?;
             for i in 0..2 {
                 let weights = unsure(&models[1 - i], &batch, 0.9)?;
-                sum += accumulate(&mut models[i], &loss, batch.input.clone(), &batch.target, Some(&weights))?;
+                sum += accumulate(
+                    &mut models[i],
+                    &loss,
+                    batch.inputs[0].clone(),
+                    &batch.target,
+                    Some(&weights),
+                )?;
                 optimizers[i].step(&mut models[i])?;
             }
         }

@@ -143,7 +143,7 @@ fn up_and_down(done: f64) -> f64 {
 fn judge(model: &Sequential, test: &plywood::data::Images) -> Result<(f64, f64)> {
     let mut batch = Batch::default();
     test.read(&(0..test.len()).collect::<Vec<_>>(), Pass::Evaluate, &mut batch)?;
-    let images = batch.input.view().into_shape_with_order([test.len(), 28, 28]).map_err(Error::custom)?;
+    let images = batch.inputs[0].view().into_shape_with_order([test.len(), 28, 28]).map_err(Error::custom)?;
     let plain = model.predict(&images)?;
     let both = model.predict(&images.slice(s![.., .., ..;-1]))? + &plain;
     let accuracy = |probabilities: &Tensor| {

@@ -191,7 +191,7 @@ fn scores(model: &Sequential, part: &Subset<&Images>, positive: usize) -> Result
     let positions: Vec<usize> = (0..Dataset::<f32>::len(part)).collect();
     for some in positions.chunks(256) {
         part.read(some, Pass::Evaluate, &mut batch)?;
-        let probabilities = model.predict(&batch.input)?;
+        let probabilities = model.predict(&batch.inputs[0])?;
         scores.extend(probabilities.outer_iter().map(|row| row[[positive]]));
         truth.extend(batch.target.iter().map(|&label| label == positive));
     }

@@ -62,7 +62,7 @@ pub fn classes<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let (mut truth, mut predicted) = (Vec::new(), Vec::new());
     let (_, threshold) = class_count(model.as_infer())?;
-    infer::outputs(model.as_infer(), data, false, &mut |output, batch| {
+    infer::output(model.as_infer(), data, &mut |output, batch| {
         predicted.extend(predictions::classes(&output, threshold));
         truth.extend_from_slice(&batch.target);
         Ok(())
@@ -155,7 +155,7 @@ pub fn error_analysis<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Ve
             .help("Let the model end in Softmax, or in a single Sigmoid.")
             .at("evaluate"));
     }
-    infer::outputs(model.as_infer(), data, false, &mut |output, batch| {
+    infer::output(model.as_infer(), data, &mut |output, batch| {
         let found = predictions::classes(&output, threshold);
         for sure in predictions::confidences(&output, &found) {
             confidence.push(sure.ok_or_else(|| {
@@ -207,7 +207,7 @@ pub fn multi_label_report<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target 
     let thresholds = thresholds.into();
     let labels = label_count(model.as_infer(), &thresholds).map_err(at)?;
     let (mut truth, mut predicted, mut samples) = (Vec::new(), Vec::new(), 0);
-    infer::outputs(model.as_infer(), data, false, &mut |output, batch| {
+    infer::output(model.as_infer(), data, &mut |output, batch| {
         if batch.target.shape() != output.shape() {
             let expected = format!("{:?}", output.shape());
             return Err(Error::shape("the targets", expected, batch.target.shape())

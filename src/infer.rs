@@ -17,14 +17,16 @@
 //!
 //! At most one wave is in memory: `threads · 256` samples with the model's largest intermediate results.
 
+use crate::data::feed::Feed;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
-use crate::nn::predict::{self, infer_one};
-use crate::nn::{Infer, check_one_of_each};
-use crate::shown::count;
-use crate::target::{CLEAN, first_non_finite_row};
-use crate::tensor::{Tensor, owned};
+use crate::nn::inputs::Slots;
+use crate::nn::predict;
+use crate::nn::predict_parts::{infer_all, no_output};
+use crate::nn::{Infer, check_one_output};
+use crate::target::first_non_finite_row;
+use crate::tensor::Tensor;
 use crate::threads::try_each;
 use std::ops::Range;
 
@@ -34,33 +36,27 @@ use std::ops::Range;
 /// megabytes. Training batches are smaller; their size is the user's choice and affects the result.
 const PIECE: usize = 256;
 
-/// Checks that the data set is not empty and has the input shape of the model.
+/// Checks that the data set is not empty and has the inputs of the model, and returns how they correspond.
 ///
 /// This is the one check of data against model for `fit`, `evaluate` and `predict`. It is made before anything is
 /// computed, so that a wrong shape is found at once and not after an epoch.
-pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &dyn Infer<F>, data: &D) -> Result<()> {
+pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &dyn Infer<F>, data: &D) -> Result<Feed> {
     if data.is_empty() {
         return Err(Error::data("the data", "have at least one sample", "none")
             .help("Check where the data come from."));
     }
-    check_one_of_each(model)?;
-    if data.input_shape() != model.input_shape() {
-        let expected = format!("{:?}", model.input_shape());
-        return Err(Error::shape("the samples", expected, data.input_shape())
-            .help("The model was built for the shape given to `Sequential::builder`."));
-    }
-    Ok(())
+    Feed::new(model.inputs(), data.input_shapes())
 }
 
 /// The callback for the outputs of a piece and the rest of its batch.
-type TakeOutput<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
+type TakeOutputs<'a, F, T> = dyn FnMut(Slots<Tensor<F>>, &Batch<F, T>) -> Result<()> + 'a;
 
-/// Calls `take` with the outputs of each piece of the data and the rest of its batch, in order. With `logits` the
-/// outputs are logits.
+/// Calls `take` with the outputs of each piece of the data and the rest of its batch, in order. Where `logits` is true,
+/// an output is its logits.
 ///
 /// Inputs that are not finite, and outputs that are NaN or +infinity, are errors that name the sample.
 ///
-/// `take` gets the batch without its input, which the model has consumed; targets and weights are there. The first
+/// `take` gets the batch without its inputs, which the model has consumed; targets and weights are there. The first
 /// error in the order of the samples ends the run, whether it comes from reading, the model or `take`. Pieces of the
 /// same wave that were already computed are discarded.
 ///
@@ -68,10 +64,11 @@ type TakeOutput<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + '
 pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     model: &dyn Infer<F>,
     data: &dyn Dataset<F, Target = T>,
-    logits: bool,
-    take: &mut TakeOutput<'_, F, T>,
+    logits: &[bool],
+    take: &mut TakeOutputs<'_, F, T>,
 ) -> Result<()> {
-    check_data(model, data)?;
+    let feed = check_data(model, data)?;
+    let source = Source { model, data, feed, logits };
     let samples = data.len();
     let pieces = samples.div_ceil(PIECE);
     // The pieces of a wave are computed in parallel and then taken in order, so memory stays bounded.
@@ -81,7 +78,7 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
         outputs.resize_with(wave.min(pieces - first), || None);
         let from = |i: usize| samples.min((first + i) * PIECE);
         let ran = try_each(outputs.iter_mut().enumerate(), |(i, place)| {
-            *place = Some(piece(model, data, from(i)..from(i + 1), logits)?);
+            *place = Some(source.piece(from(i)..from(i + 1))?);
             Ok(())
         });
         for (i, (output, batch)) in outputs.into_iter().map_while(|output| output).enumerate() {
@@ -92,50 +89,56 @@ pub(crate) fn outputs<F: Scalar, T: Default + Send>(
     Ok(())
 }
 
-/// The outputs of a piece, and the rest of its batch.
-type Piece<F, T> = (Tensor<F>, Batch<F, T>);
+/// The callback of [`output`].
+type TakeOutput<'a, F, T> = dyn FnMut(Tensor<F>, &Batch<F, T>) -> Result<()> + 'a;
 
-fn piece<F: Scalar, T: Default + Send>(
+/// [`outputs`] of a model with one output.
+pub(crate) fn output<F: Scalar, T: Default + Send>(
     model: &dyn Infer<F>,
     data: &dyn Dataset<F, Target = T>,
-    samples: Range<usize>,
-    logits: bool,
-) -> Result<Piece<F, T>> {
-    let run = || {
-        let mut batch = Batch::default();
-        data.read(&samples.clone().collect::<Vec<_>>(), Pass::Evaluate, &mut batch)?;
-        let input = batch.take_input();
-        check_count(&input, samples.len())?;
-        if !data.is_finite() {
-            check_finite_input(&input)?;
-        }
-        let output = owned(infer_one(model, input.into(), logits)?);
-        match first_unusable_row(&output) {
-            None => Ok((output, batch)),
-            Some(row) => Err(unusable(model, data, samples.start + row)?),
-        }
-    };
-    run().map_err(|error: Error| error.in_data(|row| Some(samples.start + row)))
+    take: &mut TakeOutput<'_, F, T>,
+) -> Result<()> {
+    check_one_output(model)?;
+    outputs(model, data, &[false], &mut |mut output, batch| {
+        take(output.first_mut().and_then(Option::take).ok_or_else(no_output)?, batch)
+    })
 }
 
-/// Checks that a data set has read as many samples as requested.
-pub(crate) fn check_count<F: Scalar>(input: &Tensor<F>, asked: usize) -> Result<()> {
-    match input.shape().first() {
-        Some(&found) if found == asked => Ok(()),
-        found => Err(Error::data(
-            "the batch",
-            format!("have {}, as requested", count(asked, "sample", "samples")),
-            found.unwrap_or(&0),
-        )
-        .help("`Dataset::read` fills a batch with an input and a target for each position.")),
+/// The outputs of a piece, and the rest of its batch.
+type Piece<F, T> = (Slots<Tensor<F>>, Batch<F, T>);
+
+/// A model and its data.
+struct Source<'a, F: Scalar, T> {
+    model: &'a dyn Infer<F>,
+    data: &'a dyn Dataset<F, Target = T>,
+    feed: Feed,
+    logits: &'a [bool],
+}
+
+impl<F: Scalar, T: Default + Send> Source<'_, F, T> {
+    fn piece(&self, samples: Range<usize>) -> Result<Piece<F, T>> {
+        let run = || {
+            let mut batch = Batch::default();
+            self.data.read(&samples.clone().collect::<Vec<_>>(), Pass::Evaluate, &mut batch)?;
+            let inputs = self.feed.take(&mut batch, samples.len())?;
+            if !self.data.is_finite() {
+                self.feed.check_finite(&inputs)?;
+            }
+            let outputs = infer_all(self.model, inputs, self.logits)?;
+            match outputs.iter().flatten().filter_map(first_unusable_row).min() {
+                None => Ok((outputs, batch)),
+                Some(row) => Err(self.unusable(samples.start + row)?),
+            }
+        };
+        run().map_err(|error: Error| error.in_data(|row| Some(samples.start + row)))
     }
-}
 
-/// Refuses inputs that are not finite and names the row.
-pub(crate) fn check_finite_input<F: Scalar>(input: &Tensor<F>) -> Result<()> {
-    match first_non_finite_row(input) {
-        None => Ok(()),
-        Some(row) => Err(Error::sample_not_finite("the input", row).help(CLEAN)),
+    /// Builds the error for a sample whose output is unusable. It names the first value in the forward pass that is not
+    /// finite.
+    fn unusable(&self, sample: usize) -> Result<Error> {
+        let mut batch = Batch::default();
+        self.data.read(&[sample], Pass::Evaluate, &mut batch)?;
+        Ok(predict::unusable(self.model, self.feed.take(&mut batch, 1)?, sample))
     }
 }
 
@@ -144,16 +147,4 @@ fn first_unusable_row<F: Scalar>(output: &Tensor<F>) -> Option<usize> {
     first_non_finite_row(output)?;
     let unusable = |y: &F| y.is_nan() || *y == F::infinity();
     output.outer_iter().position(|row| row.iter().any(unusable))
-}
-
-/// Builds the error for a sample whose output is unusable. It names the first value in the forward pass that is not
-/// finite.
-fn unusable<F: Scalar, T: Default + Send>(
-    model: &dyn Infer<F>,
-    data: &dyn Dataset<F, Target = T>,
-    sample: usize,
-) -> Result<Error> {
-    let mut batch = Batch::default();
-    data.read(&[sample], Pass::Evaluate, &mut batch)?;
-    Ok(predict::unusable(model, batch.take_input(), sample))
 }

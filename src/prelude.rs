@@ -26,25 +26,26 @@ pub use crate::data::ImageFolder;
 #[cfg(feature = "datasets")]
 pub use crate::data::datasets;
 pub use crate::data::{
-    ArrayDataset, Augment, Augmented, Batch, Dataset, KFold, LabelledTexts, MixUp, Normalizer, OneHot, Pass,
-    StratifiedKFold, TableCsv, Tokenizer, Vocabulary, random_split, stratified_split,
+    ArrayDataset, Arrays, Augment, Augmented, Batch, Dataset, InputShapes, KFold, LabelledTexts, MixUp,
+    NamedTargets, Normalizer, OneHot, OneTarget, Pass, StratifiedKFold, TableCsv, TargetArrays, Tokenizer,
+    Vocabulary, random_split, stratified_split,
 };
 pub use crate::init::Initializer;
 pub use crate::io::{Kind, Metadata, Save, Weights};
 pub use crate::losses::{
-    BinaryCrossEntropy, CrossEntropy, Focal, GraphLoss, Hinge, Huber, KLDivergence, Loss, MeanAbsoluteError,
-    MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,
+    BinaryCrossEntropy, CrossEntropy, Focal, GraphLoss, Hinge, Huber, KLDivergence, Loss, Losses,
+    MeanAbsoluteError, MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,
 };
 pub use crate::metrics::{
     Accuracy, AveragePrecision, BrierScore, CalibrationError, ExactMatch, FBeta, HammingLoss, LogLoss, MAE,
-    Metric, Precision, R2, RMSE, Recall, RocAuc, TopK,
+    Metric, On, Precision, R2, RMSE, Recall, RocAuc, TopK,
 };
 pub use crate::nn::{
     AdaptiveAvgPool2d, Add, AvgPool1d, AvgPool2d, BagMode, BatchNorm, Concat, Conv1d, Conv2d, Dense, Dropout,
     Dropout2d, ELU, Elementwise, Embedding, EmbeddingBag, Flatten, GELU, GaussianNoise, GlobalAvgPool,
-    GlobalMaxPool, Graph, GraphBuilder, GroupNorm, HardSigmoid, HardSwish, Infer, Layer, LayerNorm,
+    GlobalMaxPool, Graph, GraphBuilder, GroupNorm, HardSigmoid, HardSwish, Infer, Inputs, Layer, LayerNorm,
     LayerSpec, LeakyReLU, LogSoftmax, MaxPool1d, MaxPool2d, Maximum, Mish, Model, PReLU, Padding, Param,
-    Parameters, PoolSteps, Predict, Product, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual, SELU,
+    Parameters, PoolSteps, Port, Predict, Product, RMSNorm, ReLU, ReLU6, Registry, Reshape, Residual, SELU,
     Sequential, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh, Upsample, Value, WithoutLengths, ZeroPad2d,
 };
 pub use crate::optim::{

@@ -6,7 +6,7 @@ use crate::kernels::Scalar;
 /// of 28 x 28 bytes take 47 MB in memory.
 ///
 /// The trait is sealed: convert arrays of other types first.
-pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+pub trait Element: Copy + std::fmt::Debug + Send + Sync + 'static + sealed::Sealed {
     /// The largest magnitude of a value, for types without NaN and infinity.
     #[doc(hidden)]
     const LARGEST: Option<f64>;

@@ -1,8 +1,8 @@
 //! One held-out part, as a kind of [`Folds`].
 
-use super::Dataset;
-use super::splits::{Fold, Folds, stratified_split};
+use super::splits::{Fold, Folds, stratified_split_on};
 use super::subset::random_split;
+use super::{ClassTargets, Dataset};
 use crate::error::Result;
 use crate::kernels::Scalar;
 
@@ -61,16 +61,25 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for HoldOut {
 /// ```
 ///
 /// The parts are those of [`stratified_split`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StratifiedHoldOut {
     share: f64,
     seed: u64,
+    /// The name of the target, of several.
+    target: Option<String>,
 }
 
 impl StratifiedHoldOut {
     /// Holds out this share, above 0 and below 1. It is checked when the folds are made.
     pub fn share(share: f64) -> Self {
-        Self { share, seed: 0 }
+        Self { share, seed: 0, target: None }
+    }
+
+    /// Takes the classes of this target, for data with several. Samples whose class is missing count as one more class.
+    #[must_use]
+    pub fn on(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
     }
 
     /// Sets the seed that samples are drawn by; the default is 0.
@@ -81,8 +90,11 @@ impl StratifiedHoldOut {
     }
 }
 
-impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedHoldOut {
+impl<F: Scalar, D: Dataset<F>> Folds<F, D> for StratifiedHoldOut
+where
+    D::Target: ClassTargets<F>,
+{
     fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>> {
-        Ok(vec![stratified_split(data, self.share, self.seed)?])
+        Ok(vec![stratified_split_on(self.target.as_deref(), data, self.share, self.seed)?])
     }
 }

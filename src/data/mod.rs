@@ -6,7 +6,7 @@
 //!
 //! | data | |
 //! |---|---|
-//! | arrays in memory | [`ArrayDataset`], [`Images`] |
+//! | arrays in memory | [`ArrayDataset`], [`Images`]; with several inputs or outputs [`Arrays`], [`TargetArrays`] |
 //! | tables in CSV files | [`TableCsv`], [`TableStream`]; [`Normalizer`] |
 //! | texts | [`Tokenizer`], [`Vocabulary`], [`LabelledTexts`]; `TextCsv` (feature `csv`) |
 //! | images in folders | `ImageFolder` (feature `images`) |
@@ -20,6 +20,7 @@
 //! | folds of cross-validation | [`KFold`], [`StratifiedKFold`], [`HoldOut`], [`StratifiedHoldOut`] |
 //! | random changes to images in training | [`Augmented`] with an [`Augment`] |
 //! | mixtures of samples, classes as probabilities | [`MixUp`], [`OneHot`] |
+//! | one of several targets | [`OneTarget`] |
 //!
 //! Data in memory are not prefetched on other threads, because reading a batch is only a copy. A data set that reads
 //! files requests prefetching with [`Dataset::prefetch`]: `fit` then reads the next batches while it trains on the
@@ -27,11 +28,13 @@
 
 // | file | what is in it |
 // |---|---|
-// | `mod.rs` | `Dataset`, `Batch`, `Pass` |
-// | `arrays.rs`, `element.rs` | `ArrayDataset`, and the types that inputs are stored as |
+// | `mod.rs` | `Dataset`, `Pass` |
+// | `batch.rs`, `input_shapes.rs`, `feed.rs` | `Batch`; what inputs there are, and which input of a model takes each |
+// | `arrays.rs`, `stored.rs`, `element.rs` | `ArrayDataset`, and the types that inputs are stored as |
+// | `named_arrays.rs`, `targets.rs`, `target_arrays.rs` | `Arrays` of several inputs; targets in memory |
 // | `subset.rs`, `splits.rs`, `hold_out.rs` | parts of data sets, folds |
 // | `augment/`, `one_hot.rs` | random changes, drawn anew in each epoch; classes as probabilities |
-// | `normalizer.rs` | normalization, fitted on the training part and applied to all |
+// | `normalizer/` | normalization, fitted on the training part and applied to all |
 // | `text/`, `csv/`, `class_names.rs` | texts, tables, and the names of classes in them |
 // | `image_folder.rs`, `image_file.rs` | PNG and JPEG files in folders by class |
 // | `datasets/`, `idx/` | Fashion-MNIST and MNIST: download, checks, file format |
@@ -40,11 +43,13 @@
 
 mod arrays;
 mod augment;
+mod batch;
 mod class_names;
 mod csv;
 #[cfg(feature = "datasets")]
 pub mod datasets;
 mod element;
+pub(crate) mod feed;
 mod file;
 #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
 mod gzip;
@@ -55,15 +60,23 @@ pub mod idx;
 mod image_file;
 #[cfg(feature = "images")]
 mod image_folder;
+mod input_shapes;
+mod named_arrays;
 mod normalizer;
 mod one_hot;
+mod one_target;
 mod splits;
+mod stored;
 mod subset;
 pub mod synthetic;
+mod target_arrays;
+mod targets;
 mod text;
 
-pub use arrays::{ArrayDataset, Images, Targets};
+pub use crate::target::{ClassTargets, MixedTargets, NamedTargets, OfName};
+pub use arrays::{ArrayDataset, Images};
 pub use augment::{Augment, Augmented, MixUp};
+pub use batch::Batch;
 pub use csv::{TableCsv, TableStream};
 #[cfg(feature = "csv")]
 pub use csv::{TextCsv, TextRows};
@@ -73,16 +86,19 @@ pub use hold_out::{HoldOut, StratifiedHoldOut};
 pub use idx::IdxStream;
 #[cfg(feature = "images")]
 pub use image_folder::{ImageFiles, ImageFolder};
+pub use input_shapes::InputShapes;
+pub use named_arrays::{Arrays, ArraysBuilder};
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
+pub use one_target::OneTarget;
 pub use splits::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use subset::{Subset, random_split, split_at};
+pub use target_arrays::{ClassIndices, TargetArrays};
+pub use targets::Targets;
 pub use text::{LabelledTexts, Tokenizer, Vocabulary, VocabularySpec};
 
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::tensor::{Tensor, scratch, slice_mut};
-use ndarray::{Dimension, IxDyn};
 
 /// The purpose a batch is read for.
 ///
@@ -97,65 +113,6 @@ pub enum Pass {
     },
     /// Evaluation or prediction: samples are not changed.
     Evaluate,
-}
-
-/// A batch of samples, the input of a model and a loss. The same batch is filled repeatedly, so its buffers are
-/// reused.
-///
-/// Axis 0 of `input`, of `target` and of `weights` has the same length, one for each sample.
-#[derive(Clone, Debug)]
-pub struct Batch<F: Scalar, T> {
-    /// The inputs, `[batch, …]`. The trainer moves them out, because the model takes ownership.
-    pub input: Tensor<F>,
-    /// The targets: class indices as `Vec<usize>`, or numbers as a tensor.
-    pub target: T,
-    /// A weight for each sample, at least 0; `None` for equal weights.
-    pub weights: Option<Vec<F>>,
-}
-
-/// Makes a batch of no samples, to be read into.
-impl<F: Scalar, T: Default> Default for Batch<F, T> {
-    fn default() -> Self {
-        Self { input: Tensor::zeros(IxDyn(&[0])), target: T::default(), weights: None }
-    }
-}
-
-impl<F: Scalar, T> Batch<F, T> {
-    /// Makes room for `samples` inputs of this shape, and returns all their numbers, to be overwritten: sample after
-    /// sample, each in row-major order.
-    ///
-    /// The current buffer is reused if it has this shape; otherwise one is taken from the thread's spare buffers. Its
-    /// old contents are not cleared.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let mut batch = Batch::<f32, Vec<usize>>::default();
-    /// for (i, number) in batch.input_mut(2, &[3]).iter_mut().enumerate() {
-    ///     *number = i as f32;
-    /// }
-    /// assert_eq!(batch.input.shape(), [2, 3]);
-    /// assert_eq!(batch.input[[1, 0]], 3.0);
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn input_mut(&mut self, samples: usize, shape: &[usize]) -> &mut [F] {
-        let found = self.input.shape();
-        if found.is_empty() || found[0] != samples || found[1..] != *shape || !self.input.is_standard_layout()
-        {
-            let mut whole = IxDyn::zeros(1 + shape.len());
-            whole[0] = samples;
-            whole.slice_mut()[1..].copy_from_slice(shape);
-            self.input = scratch(whole.slice());
-        }
-        slice_mut(&mut self.input)
-    }
-
-    /// Moves the input out and leaves an empty one.
-    ///
-    /// Targets and weights stay, for the loss.
-    pub fn take_input(&mut self) -> Tensor<F> {
-        std::mem::replace(&mut self.input, Tensor::zeros(IxDyn(&[0])))
-    }
 }
 
 /// A source of samples with targets, which are read by position.
@@ -174,8 +131,8 @@ impl<F: Scalar, T> Batch<F, T> {
 ///     fn len(&self) -> usize {
 ///         1000
 ///     }
-///     fn input_shape(&self) -> &[usize] {
-///         &[4]
+///     fn input_shapes(&self) -> InputShapes<'_> {
+///         InputShapes::One(&[4])
 ///     }
 ///     fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<f32, Vec<usize>>) -> Result<()> {
 ///         let rows = batch.input_mut(indices.len(), &[4]).chunks_exact_mut(4);
@@ -202,7 +159,8 @@ impl<F: Scalar, T> Batch<F, T> {
 ///
 /// The trait is [`Sync`] because evaluation reads from several threads at once.
 pub trait Dataset<F: Scalar = f32>: Sync {
-    /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](Tensor) for numbers.
+    /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](crate::Tensor) for numbers,
+    /// [`NamedTargets<F>`](NamedTargets) for several outputs.
     ///
     /// It must implement [`AsTarget`](crate::losses::AsTarget) for the target type of the loss.
     type Target: Default + Send;
@@ -215,13 +173,21 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         self.len() == 0
     }
 
-    /// Returns the shape of one input, without the batch axis.
+    /// Returns the shape of one sample's input, without the batch axis: `InputShapes::One(&[28, 28])` for images of 28 x
+    /// 28. For several inputs, it returns their names and shapes: [`InputShapes`].
     ///
-    /// It must be the input shape that the model was built for: `[28, 28]` for images of 28 x 28.
-    fn input_shape(&self) -> &[usize];
+    /// They must be those that the model was built for.
+    fn input_shapes(&self) -> InputShapes<'_>;
 
     /// Returns the names of the classes, in the order of their indices, if there are any; reports use them.
     fn class_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// Returns the names of the classes of one of several targets ([`NamedTargets`]), as
+    /// [`class_names`](Dataset::class_names) does for the only one.
+    fn class_names_of(&self, target: &str) -> &[String] {
+        let _ = target;
         &[]
     }
 
@@ -288,13 +254,13 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     ///     fn len(&self) -> usize {
     ///         self.0.len()
     ///     }
-    ///     fn input_shape(&self) -> &[usize] {
-    ///         self.0.input_shape()
+    ///     fn input_shapes(&self) -> InputShapes<'_> {
+    ///         self.0.input_shapes()
     ///     }
     ///     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<f32, D::Target>) -> Result<()> {
     ///         self.0.read(indices, pass, batch)?;
     ///         if let Pass::Train { epoch } = pass {
-    ///             for (mut row, &i) in batch.input.outer_iter_mut().zip(indices) {
+    ///             for (mut row, &i) in batch.inputs[0].outer_iter_mut().zip(indices) {
     ///                 let mut draws = self.1.at(epoch, i as u64);
     ///                 row.mapv_inplace(|x| x + draws.uniform(-0.1, 0.1) as f32);
     ///             }
@@ -307,7 +273,7 @@ pub trait Dataset<F: Scalar = f32>: Sync {
     /// let (noisy, mut a, mut b) = (Noisy(plain, Random::seed(1)), Batch::default(), Batch::default());
     /// noisy.read(&[0, 3], Pass::Train { epoch: 2 }, &mut a)?;
     /// noisy.read(&[3], Pass::Train { epoch: 2 }, &mut b)?;
-    /// assert!(a.input[[1, 0]] != 0.0 && a.input[[1, 0]] == b.input[[0, 0]]);
+    /// assert!(a.inputs[0][[1, 0]] != 0.0 && a.inputs[0][[1, 0]] == b.inputs[0][[0, 0]]);
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -331,6 +297,8 @@ pub trait Dataset<F: Scalar = f32>: Sync {
 }
 
 /// A reference to a data set is a data set too, so that a [`Subset`] may borrow or own.
+// A default method that is missing here would be called in place of the data set's own.
+#[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
     type Target = D::Target;
 
@@ -338,12 +306,20 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
         (**self).len()
     }
 
-    fn input_shape(&self) -> &[usize] {
-        (**self).input_shape()
+    fn is_empty(&self) -> bool {
+        (**self).is_empty()
+    }
+
+    fn input_shapes(&self) -> InputShapes<'_> {
+        (**self).input_shapes()
     }
 
     fn class_names(&self) -> &[String] {
         (**self).class_names()
+    }
+
+    fn class_names_of(&self, target: &str) -> &[String] {
+        (**self).class_names_of(target)
     }
 
     fn remarks(&self) -> &[String] {

@@ -1,6 +1,6 @@
 //! Class indices as probabilities.
 
-use super::{Batch, Dataset, Pass};
+use super::{Batch, ClassTargets, Dataset, InputShapes, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice_mut};
@@ -44,6 +44,8 @@ pub struct OneHot<D> {
     data: D,
     classes: usize,
     smoothing: f64,
+    /// The name of the target, of several.
+    target: Option<String>,
 }
 
 impl<D> OneHot<D> {
@@ -60,7 +62,16 @@ impl<D> OneHot<D> {
             )
             .help("Give as many as the model has outputs."));
         }
-        Ok(Self { data, classes, smoothing: 0.0 })
+        Ok(Self { data, classes, smoothing: 0.0, target: None })
+    }
+
+    /// [`new`](Self::new) for one of several targets ([`NamedTargets`](crate::data::NamedTargets)); the others stay as
+    /// they are.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn on(target: impl Into<String>, data: D, classes: usize) -> Result<Self> {
+        Ok(Self { target: Some(target.into()), ..Self::new(data, classes)? })
     }
 
     /// In training, spreads this share of each sample's probability over all classes; 0.1 is usual.
@@ -78,19 +89,31 @@ impl<D> OneHot<D> {
     }
 }
 
-impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
-    type Target = Tensor<F>;
+#[deny(clippy::missing_trait_methods)]
+impl<F: Scalar, D: Dataset<F>> Dataset<F> for OneHot<D>
+where
+    D::Target: ClassTargets<F>,
+{
+    type Target = <D::Target as ClassTargets<F>>::Soft;
 
     fn len(&self) -> usize {
         self.data.len()
     }
 
-    fn input_shape(&self) -> &[usize] {
-        self.data.input_shape()
+    fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    fn input_shapes(&self) -> InputShapes<'_> {
+        self.data.input_shapes()
     }
 
     fn class_names(&self) -> &[String] {
         self.data.class_names()
+    }
+
+    fn class_names_of(&self, target: &str) -> &[String] {
+        self.data.class_names_of(target)
     }
 
     fn remarks(&self) -> &[String] {
@@ -105,27 +128,38 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Dataset<F> for OneHot<D> {
         self.data.is_finite()
     }
 
-    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
-        let input = batch.take_input();
-        let mut inner = Batch { input, target: Vec::new(), weights: batch.weights.take() };
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {
+        let target = D::Target::from_soft(&mut batch.target);
+        let inputs = std::mem::take(&mut batch.inputs);
+        let mut inner = Batch { inputs, target, weights: batch.weights.take() };
         self.data.read(indices, pass, &mut inner)?;
-        (batch.input, batch.weights) = (inner.input, inner.weights);
+        (batch.inputs, batch.weights) = (inner.inputs, inner.weights);
         let smoothing = if matches!(pass, Pass::Evaluate) { 0.0 } else { self.smoothing };
-        self.write(&inner.target, smoothing, &mut batch.target)
+        self.soften(inner.target, smoothing, &mut batch.target)
     }
 
-    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Tensor<F>>) -> Result<bool> {
-        let mut inner = Batch::default();
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Self::Target>) -> Result<bool> {
+        let mut inner = Batch { target: D::Target::from_soft(&mut batch.target), ..Batch::default() };
         let read = self.data.read_targets(indices, &mut inner)?;
         batch.weights = inner.weights;
         if read {
-            self.write(&inner.target, 0.0, &mut batch.target)?;
+            self.soften(inner.target, 0.0, &mut batch.target)?;
         }
         Ok(read)
     }
 }
 
 impl<D> OneHot<D> {
+    fn soften<F: Scalar, T: ClassTargets<F>>(
+        &self,
+        target: T,
+        smoothing: f64,
+        soft: &mut T::Soft,
+    ) -> Result<()> {
+        let name = self.target.as_deref();
+        target.soften(name, &mut |labels, rows| self.write(labels, smoothing, rows), soft)
+    }
+
     /// Writes the labels as rows of probabilities, with the share `smoothing` spread over all classes.
     fn write<F: Scalar>(&self, labels: &[usize], smoothing: f64, target: &mut Tensor<F>) -> Result<()> {
         let classes = self.classes;

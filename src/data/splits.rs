@@ -8,7 +8,7 @@
 //! seed they have the same positions, with a seed the same number of samples of each class, but other samples.
 
 use super::subset::{Subset, first_part};
-use super::{Batch, Dataset, Pass};
+use super::{Batch, ClassTargets, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
@@ -131,16 +131,25 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for KFold {
 /// The number of samples differs by at most one between folds, for each class and in total. A class with fewer than
 /// `k` samples is missing from some folds, and [`folds_and_remarks`](Folds::folds_and_remarks) returns a remark about
 /// it. `k` must not exceed the size of the largest class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StratifiedKFold {
     k: usize,
     seed: Option<u64>,
+    /// The name of the target, of several.
+    target: Option<String>,
 }
 
 impl StratifiedKFold {
     /// Makes `k` folds. `k` is compared with the sizes of the classes when the data are divided.
     pub fn new(k: usize) -> Self {
-        Self { k, seed: None }
+        Self { k, seed: None, target: None }
+    }
+
+    /// Takes the classes of this target, for data with several. Samples whose class is missing count as one more class.
+    #[must_use]
+    pub fn on(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
     }
 
     /// Assigns the samples of each class to folds at random, by this seed.
@@ -151,13 +160,16 @@ impl StratifiedKFold {
     }
 }
 
-impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKFold {
+impl<F: Scalar, D: Dataset<F>> Folds<F, D> for StratifiedKFold
+where
+    D::Target: ClassTargets<F>,
+{
     fn folds<'a>(&self, data: &'a D) -> Result<Vec<Fold<'a, D>>> {
         Folds::<F, D>::folds_and_remarks(self, data).map(|(folds, _)| folds)
     }
 
     fn folds_and_remarks<'a>(&self, data: &'a D) -> Result<(Vec<Fold<'a, D>>, Vec<String>)> {
-        let classes = samples_by_class(&labels::<F, D>(data)?);
+        let classes = samples_by_class(&labels::<F, D>(data, self.target.as_deref())?);
         let largest = classes.iter().map(|(_, samples)| samples.len()).max().unwrap_or(0);
         check_folds(self.k, largest, "the number of samples of the largest class")?;
         let remarks = missing_from_folds(&classes, self.k);
@@ -201,18 +213,31 @@ impl<F: Scalar, D: Dataset<F, Target = Vec<usize>>> Folds<F, D> for StratifiedKF
 /// Of the `n` samples of a class, `n · share` rounded down go to the second part. Then the classes that lost most by
 /// rounding give one more each, until the second part has its size (that of
 /// [`random_split`](crate::data::random_split)). Both parts are in random order. If the data are not in memory,
-/// samples are read once for their labels.
+/// samples are read once for their labels. For data with several targets see
+/// [`StratifiedHoldOut::on`](crate::data::StratifiedHoldOut::on).
 ///
 /// # Errors
 /// As [`random_split`](crate::data::random_split); also when a class has only one sample, or a part would have fewer
 /// samples than there are classes.
-pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
-    data: &D,
+pub fn stratified_split<F: Scalar, D: Dataset<F>>(data: &D, share: f64, seed: u64) -> Result<Fold<'_, D>>
+where
+    D::Target: ClassTargets<F>,
+{
+    stratified_split_on(None, data, share, seed)
+}
+
+/// [`stratified_split`] by the classes of this target, of several.
+pub(super) fn stratified_split_on<'a, F: Scalar, D: Dataset<F>>(
+    target: Option<&str>,
+    data: &'a D,
     share: f64,
     seed: u64,
-) -> Result<Fold<'_, D>> {
+) -> Result<Fold<'a, D>>
+where
+    D::Target: ClassTargets<F>,
+{
     let first = first_part(data.len(), share)?;
-    let classes = samples_by_class(&labels::<F, D>(data)?);
+    let classes = samples_by_class(&labels::<F, D>(data, target)?);
     if let Some((label, _)) = classes.iter().find(|(_, samples)| samples.len() == 1) {
         return Err(Error::data(format!("class {label}"), "have at least 2 samples", 1)
             .help("Leave the class out, or use `random_split`."));
@@ -246,14 +271,24 @@ pub fn stratified_split<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(
 /// The number of samples that are read at once for their labels.
 const PIECE: usize = 256;
 
-/// Returns the labels of all samples, read with their inputs, [`PIECE`] at a time.
-fn labels<F: Scalar, D: Dataset<F, Target = Vec<usize>>>(data: &D) -> Result<Vec<usize>> {
+/// The class of samples whose class is missing.
+const MISSING: usize = usize::MAX;
+
+/// Returns the labels of all samples, [`PIECE`] at a time; they are read with their inputs if they cannot be read alone.
+fn labels<F: Scalar, D: Dataset<F>>(data: &D, target: Option<&str>) -> Result<Vec<usize>>
+where
+    D::Target: ClassTargets<F>,
+{
     let mut labels = Vec::with_capacity(data.len());
-    let mut batch = Batch::<F, Vec<usize>>::default();
+    let mut batch = Batch::<F, D::Target>::default();
     for first in (0..data.len()).step_by(PIECE) {
         let indices: Vec<usize> = (first..data.len().min(first + PIECE)).collect();
-        data.read(&indices, Pass::Evaluate, &mut batch)?;
-        labels.extend_from_slice(&batch.target);
+        if !data.read_targets(&indices, &mut batch)? {
+            data.read(&indices, Pass::Evaluate, &mut batch)?;
+        }
+        let (classes, weights) = batch.target.chosen(target)?;
+        let missing = |i: usize| weights.is_some_and(|weights| weights.get(i) == Some(&F::zero()));
+        labels.extend(classes.iter().enumerate().map(|(i, &class)| if missing(i) { MISSING } else { class }));
     }
     Ok(labels)
 }
@@ -280,7 +315,10 @@ fn missing_from_folds(classes: &[(usize, Vec<usize>)], k: usize) -> Vec<String> 
     few.sort_unstable();
     let sentence = |(label, n): (usize, usize)| {
         let samples = count(n, "sample", "samples");
-        format!("class {label} has {samples} for {k} folds: some folds have none of it")
+        match label {
+            MISSING => format!("{samples} without a class for {k} folds: some folds have none of them"),
+            _ => format!("class {label} has {samples} for {k} folds: some folds have none of it"),
+        }
     };
     few.into_iter().map(sentence).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! A part is a list of positions, 8 bytes each; no sample is copied. A part may be divided again.
 
-use super::{Batch, Dataset, Pass, check_indices};
+use super::{Batch, Dataset, InputShapes, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
@@ -63,6 +63,7 @@ impl<D> Subset<D> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
     type Target = D::Target;
 
@@ -70,12 +71,20 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
         self.indices.len()
     }
 
-    fn input_shape(&self) -> &[usize] {
-        self.data.input_shape()
+    fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    fn input_shapes(&self) -> InputShapes<'_> {
+        self.data.input_shapes()
     }
 
     fn class_names(&self) -> &[String] {
         self.data.class_names()
+    }
+
+    fn class_names_of(&self, target: &str) -> &[String] {
+        self.data.class_names_of(target)
     }
 
     fn remarks(&self) -> &[String] {

@@ -17,6 +17,7 @@ use crate::disk::{remove_forgotten_in, write_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::{Epoch, History};
 use crate::kernels::Scalar;
+use crate::losses::LossSum;
 use crate::monitor::Direction;
 use crate::nn::Registry;
 use crate::shown::count;
@@ -38,6 +39,9 @@ pub(crate) struct Checkpoint<'a, F: Scalar> {
     pub position: Position,
     #[serde(with = "tables")]
     pub history: Cow<'a, History>,
+    /// The names of the sums in `position`: "loss", or one for each output, "class_loss".
+    #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
+    pub loss_names: Vec<String>,
     /// By the metric's name, in order; only within an epoch. `None` for a metric that cannot be saved.
     #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
     pub metrics: Vec<(String, Option<Saved<F>>)>,
@@ -66,18 +70,15 @@ pub(crate) struct RunSettings {
 }
 
 /// The position in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Position {
     /// Counted over all calls of `fit`; the next epoch's sample order is drawn from it.
     pub epochs_done: u64,
     /// The batches of the current epoch that are done; 0 between epochs.
     pub batches: u64,
-    /// The weighted sum of the losses of these batches.
-    #[serde(with = "crate::codec::words")]
-    pub loss: f64,
-    /// The sum of the weights.
-    #[serde(with = "crate::codec::words")]
-    pub weight: f64,
+    /// The sums of the losses of these batches, one for each output with a loss; empty between epochs.
+    #[serde(deserialize_with = "codec::list::<_, _, 4_096>")]
+    pub losses: Vec<LossSum>,
     /// The time that these batches took.
     #[serde(with = "crate::codec::words")]
     pub seconds: f64,
@@ -140,6 +141,7 @@ pub(super) fn decode<F: Scalar>(
         || settings.samples > most
         || (history.epochs.len() as u64) > position.epochs_done
         || batches.is_none_or(|batches| position.batches > batches)
+        || position.losses.len() != checkpoint.loss_names.len()
     {
         let found = format!(
             "{} and {}",

@@ -49,8 +49,8 @@ const MAGIC: &[u8; 8] = b"PLYWOOD\n";
 
 /// The version of the format.
 ///
-/// It is incremented by any change of the bytes, including the order of a struct's fields. 1 to 6 were never released.
-const VERSION: u32 = 7;
+/// It is incremented by any change of the bytes, including the order of a struct's fields. 1 to 7 were never released.
+const VERSION: u32 = 8;
 
 /// The length of the head, up to the description.
 const HEAD: usize = 40;

@@ -257,8 +257,8 @@ impl<F: Scalar> Sequential<F> {
     ///
     /// assert!(text(b"\x89PNG").starts_with("the file's first bytes must be \"PLYWOOD\\n\", got"));
     /// let mut newer = bytes.clone();
-    /// newer[8] = 8;
-    /// assert!(text(&newer).starts_with("the format's version must be 7, got 8. A newer version of Plywood"));
+    /// newer[8] = 9;
+    /// assert!(text(&newer).starts_with("the format's version must be 8, got 9. A newer version of Plywood"));
     /// let wider = Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build()?.to_bytes()?;
     /// assert!(text(&wider).starts_with("the file's element type must be f32, got f64."));
     /// assert!(text(&bytes[..bytes.len() - 1]).ends_with("The file is truncated; get it again, or save it again."));

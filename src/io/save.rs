@@ -113,7 +113,7 @@ pub trait Save<F: Scalar = f32>: Infer<F> {
     /// use plywood::prelude::*;
     ///
     /// let bytes = Sequential::builder([3]).layer(Dense::units(2)).build()?.to_bytes()?;
-    /// assert_eq!(&bytes[..16], b"PLYWOOD\n\x07\0\0\0\x01\x04\0\0"); // version 7, a model, of 4-byte numbers
+    /// assert_eq!(&bytes[..16], b"PLYWOOD\n\x08\0\0\0\x01\x04\0\0"); // version 8, a model, of 4-byte numbers
     /// let numbers = 4 * (3 * 2 + 2);
     /// assert_eq!(bytes[24], numbers); // in bytes
     /// let body = &bytes[bytes.len() - 4 - numbers as usize - 20..];

@@ -60,6 +60,7 @@ mod mae;
 mod mean;
 mod mean_std;
 mod named;
+mod on;
 mod precision;
 mod r2;
 mod ranking;
@@ -87,6 +88,7 @@ pub use log_loss::LogLoss;
 pub use mae::MAE;
 pub use mean_std::MeanStd;
 pub use named::Named;
+pub use on::On;
 pub use precision::Precision;
 pub use r2::R2;
 pub use recall::Recall;
@@ -173,6 +175,12 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
     /// A trainer refuses two metrics of the same name, a name that begins with "val_", and the names of an epoch's
     /// other values: "loss", "epoch", "learning_rate" and "seconds". [`Named`] gives a metric another name.
     fn name(&self) -> &str;
+
+    /// Returns the name of the output that it is a metric of, if the model has several; [`On`] returns it. The default is
+    /// `None`, for models with one output.
+    fn output(&self) -> Option<&str> {
+        None
+    }
 
     /// Returns whether lower or higher values are better. The default is `None`.
     ///
@@ -272,6 +280,10 @@ pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {
 impl<T: ?Sized, F: Scalar, M: Metric<T, F> + ?Sized> Metric<T, F> for Box<M> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn output(&self) -> Option<&str> {
+        (**self).output()
     }
 
     fn direction(&self) -> Option<Direction> {

@@ -47,6 +47,10 @@ impl<T: ?Sized, F: Scalar, M: Metric<T, F>> Metric<T, F> for Named<M> {
         &self.name
     }
 
+    fn output(&self) -> Option<&str> {
+        self.metric.output()
+    }
+
     fn direction(&self) -> Option<Direction> {
         self.metric.direction()
     }

@@ -88,6 +88,7 @@ mod embedding;
 pub(crate) mod erased;
 pub(crate) mod graph;
 pub(crate) mod infer_registry;
+pub(crate) mod inputs;
 mod io;
 mod layer;
 mod layer_spec;
@@ -96,13 +97,17 @@ mod model;
 mod names;
 mod node;
 mod norm;
+mod one_output;
 mod output_activation;
 mod parameters;
 mod parts;
 mod pooling;
+mod port;
 mod port_calls;
 mod ports;
 pub(crate) mod predict;
+mod predict_named;
+pub(crate) mod predict_parts;
 mod reduction;
 pub(crate) mod registry;
 mod regularization;
@@ -138,16 +143,18 @@ pub use embedding::{
 };
 pub use graph::{Graph, GraphBuilder, GraphSpec, Operand, Positions, ResizeMode, Size, Value};
 pub use infer_registry::InferRegistry;
+pub use inputs::{Inputs, IntoInput};
 pub use io::{Io, PortGradients};
 pub use layer::Layer;
 pub use layer_spec::LayerSpec;
-pub(crate) use model::check_one_of_each;
-pub use model::{Infer, Model, ModelCache, Port};
+pub use model::{Infer, Model, ModelCache};
+pub(crate) use model::{check_one_output, several};
 pub use node::{Node, Role};
 pub use norm::{
     BatchNorm, BatchNormCache, BatchNormSpec, GroupNorm, GroupNormSpec, LayerNorm, LayerNormSpec, NormCache,
     RMSNorm, RMSNormSpec,
 };
+pub use one_output::OneOutput;
 pub use output_activation::{OutputActivation, Outputs, WithoutActivation};
 pub use parameters::Parameters;
 pub use parts::{BoxedLayer, Part};
@@ -155,12 +162,14 @@ pub use pooling::{
     AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, GlobalMaxPoolCache, MaxPool1d,
     MaxPool2d, MaxPoolCache,
 };
+pub use port::Port;
 pub use port_calls::{
     backward_ports, first_input_gradient, first_output, first_output_shape, first_output_train, infer_ports,
     train_ports,
 };
 pub use ports::Ports;
 pub use predict::Predict;
+pub use predict_named::Predictions;
 pub use registry::Registry;
 pub use regularization::{Dropout, Dropout2d, Dropout2dSpec, DropoutSpec, GaussianNoise, GaussianNoiseSpec};
 pub use reshape::{Flatten, Reshape};

@@ -16,65 +16,12 @@
 use super::node::Node;
 use super::output_activation::OutputActivation;
 use super::parameters::Parameters;
+use super::port::{Port, PortNames};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::CacheSlot;
 use crate::tensor::{CowTensor, Tensor};
 use std::fmt::{Debug, Display};
-
-/// An input or an output of a model: its name, and the shape of one sample.
-///
-/// ```
-/// use plywood::prelude::*;
-///
-/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).build()?;
-/// assert_eq!((model.inputs()[0].name(), model.inputs()[0].shape()), ("input", &[28, 28][..]));
-/// assert_eq!((model.outputs()[0].name(), model.outputs()[0].shape()), ("output", &[10][..]));
-/// # Ok::<(), plywood::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    name: String,
-    shape: Vec<usize>,
-    has_lengths: bool,
-}
-
-impl Port {
-    pub(in crate::nn) fn new(name: &str, shape: Vec<usize>) -> Self {
-        Self { name: name.to_owned(), shape, has_lengths: false }
-    }
-
-    pub(in crate::nn) fn with_lengths(self, has_lengths: bool) -> Self {
-        Self { has_lengths, ..self }
-    }
-
-    /// Returns the name: "input" and "output" for a [`Sequential`](super::Sequential).
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns the shape of one sample, without the batch axis.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    /// Returns whether it is an output with the lengths of sequences ([`Ports`](super::Ports)), whose steps behind them
-    /// are computed from padding.
-    ///
-    /// The trainer refuses such an output: a loss would count the padding.
-    ///
-    /// ```
-    /// use plywood::prelude::*;
-    ///
-    /// let words = || Sequential::builder([4]).layer(Embedding::vocabulary(50, 8).padding(0));
-    /// assert!(words().build()?.outputs()[0].has_lengths());
-    /// assert!(!words().layer(PoolSteps::mean()).build()?.outputs()[0].has_lengths());
-    /// # Ok::<(), plywood::Error>(())
-    /// ```
-    pub fn has_lengths(&self) -> bool {
-        self.has_lengths
-    }
-}
 
 /// Keeps other crates from implementing the traits of models, which may still change.
 pub(in crate::nn) mod sealed {
@@ -342,16 +289,6 @@ impl<F: Scalar> dyn Infer<F> + '_ {
     }
 }
 
-/// The names of a model's inputs and outputs, in an error.
-pub(in crate::nn) struct PortNames<'a>(pub &'a [Port], pub &'a [Port]);
-
-impl Display for PortNames<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = |ports: &[Port]| ports.iter().map(Port::name).collect::<Vec<_>>().join(", ");
-        write!(f, "inputs {} and outputs {}", names(self.0), names(self.1))
-    }
-}
-
 /// Converts a boxed model into its type, by its name in the error.
 pub(in crate::nn) fn of_type<F: Scalar, M: Model<F> + 'static>(
     model: Box<dyn Model<F>>,
@@ -363,15 +300,18 @@ pub(in crate::nn) fn of_type<F: Scalar, M: Model<F> + 'static>(
     })
 }
 
-/// Checks that a model has one input and one output, for what reads one of each.
-pub(crate) fn check_one_of_each<F: Scalar>(model: &dyn Infer<F>) -> Result<()> {
-    if let ([_], [_]) = (model.inputs(), model.outputs()) {
-        return Ok(());
-    }
+/// Checks that a model has one output, for what reads one.
+pub(crate) fn check_one_output<F: Scalar>(model: &dyn Infer<F>) -> Result<()> {
+    if model.outputs().len() == 1 { Ok(()) } else { Err(several(model, "one output")) }
+}
+
+/// The error for a model with several inputs or outputs where one is read.
+pub(crate) fn several<F: Scalar>(model: &dyn Infer<F>, due: &str) -> Error {
     let found = PortNames(model.inputs(), model.outputs());
-    Err(Error::data("the model", "have one input and one output", found).help(
-        "Call a model with several by `Infer::infer`, and train it by `Model::train` and `Model::learn`.",
-    ))
+    Error::data("the model", format!("have {due}"), found).help(
+        "Predict with several by `predict_named`, train several outputs with `Losses`, and report on one of them by \
+         `model.output(name)`.",
+    )
 }
 
 /// The methods of [`Infer`] of a model that passes them on to another: `infer_as!(model => &model.inner)`.

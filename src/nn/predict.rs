@@ -1,21 +1,19 @@
 //! [`Predict`]: predictions of a model, for arrays of any size and with several threads.
 
-use super::model::{Infer, check_one_of_each};
+use super::inputs::{Inputs, Slots};
+use super::model::{Infer, check_one_output, several};
+use super::one_output::OneOutput;
+use super::predict_named::{Predictions, predict_named};
+use super::predict_parts::{PIECE, check_exclusive, class_threshold_of, labels_of, predict_share};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Scalar, threads};
-use crate::nn::{OutputActivation, Outputs, batch_error, window};
+use crate::nn::{Outputs, batch_error, window};
 use crate::predictions;
 use crate::predictions::Thresholds;
 use crate::target::CLEAN;
-use crate::tensor::{CowTensor, Tensor, owned, recycle};
+use crate::tensor::Tensor;
 use crate::threads::try_each;
 use ndarray::{Array2, ArrayBase, ArrayViewD, ArrayViewMutD, Axis, Data, DataMut, Dimension, IxDyn, Slice};
-
-/// How many samples a thread runs through the layers at once: this bounds memory, whatever the size of the input.
-///
-/// It is a multiple of the row counts of all kernels, large enough to keep them busy, and small enough that a piece of
-/// 784 pixels per sample, 0.45 MB in `f32`, is still in a core's cache when the first layer reads it.
-const PIECE: usize = 144;
 
 /// The predictions of a model for arrays. Every [`Infer`] has these methods.
 ///
@@ -101,6 +99,52 @@ pub trait Predict<F: Scalar = f32>: Infer<F> {
             .map_err(|error| error.at("predict"))
     }
 
+    /// Returns the predictions of a model with any number of inputs and outputs, by name.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `inputs` | [`Inputs`], each `[batch, …]`; a single array for a model with one input |
+    /// | result | [`Predictions`], each `[batch, …]` |
+    ///
+    /// It works in pieces and on threads as [`predict`](Predict::predict).
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, arr2};
+    /// use plywood::nn::Inputs;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let (a, b) = (g.input("a", [2]), g.input("b", [2]));
+    /// g.output("sum", a + b);
+    /// g.output("product", a * b);
+    /// let model = g.build()?;
+    /// let (a, b) = (arr2(&[[2.0f32, 3.0]]), arr2(&[[4.0f32, 5.0]]));
+    /// let found = model.predict_named(Inputs::of("b", &b).and("a", &a))?; // in any order
+    /// assert_eq!(found.get("sum")?, &arr2(&[[6.0, 8.0]]).into_dyn());
+    /// assert_eq!(found.get("product")?, &arr2(&[[8.0, 15.0]]).into_dyn());
+    ///
+    /// let error = model.predict_named(Inputs::of("a", &a)).unwrap_err().to_string();
+    /// assert_eq!(error, "predict: the inputs must be those of the model: a, b, got a. Give b, too.");
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the inputs are not those of the model, are not of the same number of samples, or have other shapes; or hold
+    /// values that a layer cannot take.
+    fn predict_named<'a>(&self, inputs: impl Into<Inputs<'a, F>>) -> Result<Predictions<F>> {
+        predict_named(self.as_infer(), inputs.into()).map_err(|error| error.at("predict"))
+    }
+
+    /// Returns one output of a model with several, as a model: for reports, pictures, and the other methods here.
+    ///
+    /// [`OneOutput`] has an example.
+    ///
+    /// # Errors
+    /// When the model has no output with this name.
+    fn output(&self, name: &str) -> Result<OneOutput<'_, F>> {
+        OneOutput::new(self.as_infer(), name)
+    }
+
     /// Returns the most probable class of each sample: the index of the largest prediction; ties go to the lowest
     /// index.
     ///
@@ -144,14 +188,8 @@ pub trait Predict<F: Scalar = f32>: Infer<F> {
     ) -> Result<Vec<usize>> {
         let at = |error: Error| error.at("predict");
         let threshold = class_threshold(self.as_infer()).map_err(at)?;
-        if let (Outputs::Probabilities, units @ 2..) = meaning(self.as_infer()) {
-            let found = format!("{units} independent probabilities");
-            let error =
-                Error::data("the outputs of the model", "be for classes that exclude each other", found);
-            return Err(at(
-                error.help("Use `predict_labels`; for the position of the largest, apply `argmax_rows` to the result of `predict`.")
-            ));
-        }
+        let (outputs, units) = meaning(self.as_infer());
+        check_exclusive(outputs, units).map_err(at)?;
         Ok(predictions::classes(&predict_numbers(self, input)?, threshold))
     }
 
@@ -195,24 +233,8 @@ impl<F: Scalar, M: Infer<F> + ?Sized> Predict<F> for M {}
 
 /// Returns the number of independent labels that the model predicts; checks the thresholds.
 pub(crate) fn label_count<F: Scalar>(model: &dyn Infer<F>, thresholds: &Thresholds) -> Result<usize> {
-    let [labels] = *model.output_shape() else {
-        return Err(Error::shape("the output", "[labels]", model.output_shape())
-            .help("Put Flatten before the last layer, or compare what `predict` gives."));
-    };
-    thresholds.check(labels)?;
-    match model.known_values(0) {
-        OutputActivation::Softmax | OutputActivation::LogSoftmax => {
-            let expected = "be independent answers";
-            Err(Error::data("the outputs of the model", expected, "those of softmax").help(
-                "For several labels per sample end the model in Sigmoid, and train it with SoftBinaryCrossEntropy; for classes \
-                 that exclude each other use `predict_classes` and `classification_report`.",
-            ))
-        }
-        OutputActivation::Sigmoid | OutputActivation::UnitInterval => {
-            thresholds.check_probabilities(labels).map(|()| labels)
-        }
-        _ => Ok(labels),
-    }
+    check_one_output(model)?;
+    labels_of(model.output_shape(), model.known_values(0), thresholds)
 }
 
 /// [`predict`](Predict::predict) that fails if a prediction is NaN, since no decision can be made from it.
@@ -224,7 +246,7 @@ fn predict_numbers<F: Scalar, M: Predict<F> + ?Sized, S: Data<Elem = F>, D: Dime
     let Some(sample) = predictions::nan_sample(&predictions) else { return Ok(predictions) };
     let one = input.view().into_dyn();
     let one = one.slice_axis(Axis(0), Slice::from(sample..sample + 1)).to_owned();
-    Err(unusable(model.as_infer(), one, sample).at("predict"))
+    Err(unusable(model.as_infer(), Slots::from_iter([Some(one)]), sample).at("predict"))
 }
 
 /// Returns the meaning of the outputs, from the model's final function, and the number of values in a row of them.
@@ -236,24 +258,8 @@ pub(crate) fn meaning<F: Scalar>(model: &dyn Infer<F>) -> (Outputs, usize) {
 /// Returns the threshold above which a single output means class 1; with several outputs the largest counts and it
 /// is not used.
 pub(crate) fn class_threshold<F: Scalar>(model: &dyn Infer<F>) -> Result<f64> {
-    if model.output_shape().is_empty() {
-        return Err(Error::shape("the output", "[classes]", model.output_shape())
-            .help("A classifier ends in one output for each class, or in a sigmoid's single one for two."));
-    }
-    let activation = model.known_values(0);
-    match meaning(model) {
-        (_, 1) if matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax) => {
-            let found = "that of softmax, which is always 1";
-            Err(Error::data("the single output of the model", "distinguish two classes", found)
-                .help("End the model in Sigmoid, or in two outputs and Softmax."))
-        }
-        (outputs, 1) => outputs.threshold().ok_or_else(|| {
-            let found = "that of another function";
-            Error::data("the single output of the model", "be that of Sigmoid or of a linear layer", found)
-                .help("Use `predict_labels` with the threshold above which the output means class 1.")
-        }),
-        _ => Ok(0.5),
-    }
+    check_one_output(model)?;
+    class_threshold_of(model.output_shape(), model.known_values(0))
 }
 
 /// Distributes the samples among the threads. If several fail, the error of the first samples is returned.
@@ -273,72 +279,35 @@ fn predict_view<F: Scalar>(
     }
     let share = threads::share(batch, PIECE, threads::long_parts(batch.div_ceil(PIECE)));
     if share >= batch {
-        return predict_share(model, 0, input, output);
+        return predict_share(model, 0, &[input], &mut [output]);
     }
     let shares = output.axis_chunks_iter_mut(Axis(0), share).zip(input.axis_chunks_iter(Axis(0), share));
-    try_each(shares.enumerate(), |(i, (output, input))| predict_share(model, i * share, input, output))
-}
-
-/// Processes a thread's samples piece by piece. The first layer gets a view of the caller's array, and copies its
-/// piece if it would change it.
-///
-/// `first` is the number of its first sample, for errors.
-fn predict_share<F: Scalar>(
-    model: &dyn Infer<F>,
-    first: usize,
-    input: ArrayViewD<'_, F>,
-    mut output: ArrayViewMutD<'_, F>,
-) -> Result<()> {
-    for from in (0..input.len_of(Axis(0))).step_by(PIECE) {
-        let piece = Slice::from(from..input.len_of(Axis(0)).min(from + PIECE));
-        let x = CowTensor::from(input.slice_axis(Axis(0), piece));
-        let y = infer_one(model, x, false).map_err(|error| error.in_data(|row| Some(first + from + row)))?;
-        let mut place = output.slice_axis_mut(Axis(0), piece);
-        if y.shape() != place.shape() {
-            return Err(Error::shape("the output", format!("{:?}", place.shape()), y.shape())
-                .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
-        }
-        match (place.as_slice_mut(), y.as_slice()) {
-            (Some(values), Some(y)) => values.copy_from_slice(y),
-            _ => place.assign(&y),
-        }
-        recycle(owned(y));
-    }
-    Ok(())
+    try_each(shares.enumerate(), |(i, (output, input))| {
+        predict_share(model, i * share, &[input], &mut [output])
+    })
 }
 
 /// Checks that a batch has the shape that the model takes, before anything is allocated for the result.
 fn check_input<F: Scalar>(model: &dyn Infer<F>, found: &[usize]) -> Result<()> {
-    check_one_of_each(model)?;
+    if model.inputs().len() != 1 {
+        return Err(several(model, "one input"));
+    }
+    check_one_output(model)?;
     match found {
         [_, sample @ ..] if sample == model.input_shape() => Ok(()),
         _ => Err(batch_error(found, model.input_shape())),
     }
 }
 
-/// Runs a model of one input and one output, to its output or to the logits.
-pub(crate) fn infer_one<'a, F: Scalar>(
+/// Returns the error for a sample without a usable output, with the first non-finite item on the way to it; `inputs`
+/// hold only that sample.
+pub(crate) fn unusable<F: Scalar>(
     model: &dyn Infer<F>,
-    input: CowTensor<'a, F>,
-    logits: bool,
-) -> Result<CowTensor<'a, F>> {
-    let mut output = [None];
-    model.infer(&mut [Some(input)], &[logits], &mut output)?;
-    let [output] = output;
-    output.ok_or_else(no_output)
-}
-
-/// The error of a model that leaves an output empty.
-pub(crate) fn no_output() -> Error {
-    Error::custom("the model must fill its output, got none")
-        .help("Report this: it is a fault of the library.")
-}
-
-/// Returns the error for a sample without a usable output, with the first non-finite item on the way to it; `input`
-/// holds only that sample.
-pub(crate) fn unusable<F: Scalar>(model: &dyn Infer<F>, input: Tensor<F>, sample: usize) -> Error {
-    let what = match model.find_non_finite(&mut [Some(input)]).ok().flatten() {
-        Some(what) if what == "the input" => {
+    mut inputs: Slots<Tensor<F>>,
+    sample: usize,
+) -> Error {
+    let what = match model.find_non_finite(&mut inputs).ok().flatten() {
+        Some(what) if what.starts_with("the input") => {
             let what = format!("{what} of sample {sample}");
             return Error::new(ErrorKind::NonFinite { what, step: None }).help(CLEAN);
         }

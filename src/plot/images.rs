@@ -2,13 +2,14 @@
 
 use super::mark::{Anchor, Colour, Pixels, Point};
 use super::{Figure, font, palette};
+use crate::data::feed::Feed;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::predict::{class_threshold, infer_one, meaning};
+use crate::nn::predict::{class_threshold, meaning};
+use crate::nn::predict_parts::{infer_all, no_output};
 use crate::nn::{Infer, Model, Outputs};
 use crate::predictions;
-use crate::tensor::owned;
 
 /// Returns channels, rows and columns of an array that can be shown as an image; `None` for any other.
 fn sides(shape: &[usize]) -> Option<(usize, usize, usize)> {
@@ -66,9 +67,32 @@ pub fn samples<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize
     data: &D,
     positions: &[usize],
 ) -> Result<Figure> {
+    samples_by(model.as_infer(), data, positions, None)
+}
+
+/// [`samples`] of a model with several inputs: shows the input with this name.
+///
+/// # Errors
+/// As [`samples`]; also when the data have no such input.
+pub fn samples_of<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize>>>(
+    input: &str,
+    model: &M,
+    data: &D,
+    positions: &[usize],
+) -> Result<Figure> {
+    samples_by(model.as_infer(), data, positions, Some(input))
+}
+
+fn samples_by<F: Scalar>(
+    model: &dyn Infer<F>,
+    data: &dyn Dataset<F, Target = Vec<usize>>,
+    positions: &[usize],
+    input: Option<&str>,
+) -> Result<Figure> {
     let at = |error: Error| error.at("plot samples");
-    let sides = sides(data.input_shape()).ok_or_else(|| {
-        at(Error::shape("the samples", "[rows, columns] or [1 or 3, rows, columns]", data.input_shape())
+    let (shown, shape) = data.input_shapes().chosen(input).map_err(at)?;
+    let sides = sides(shape).ok_or_else(|| {
+        at(Error::shape("the samples", "[rows, columns] or [1 or 3, rows, columns]", shape)
             .help("Only images can be shown."))
     })?;
     if positions.is_empty() || positions.len() > MOST {
@@ -85,11 +109,13 @@ pub fn samples<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F, Target = Vec<usize
     }
     let mut batch = Batch::default();
     data.read(positions, Pass::Evaluate, &mut batch).map_err(at)?;
-    let input = batch.take_input();
-    let values: Vec<f64> = input.iter().map(|x| x.as_f64()).collect();
-    let model = model.as_infer();
+    let values: Vec<f64> = batch.inputs.get(shown).into_iter().flatten().map(|x| x.as_f64()).collect();
     let threshold = class_threshold(model).map_err(at)?;
-    let output = owned(infer_one(model, input.into(), false).map_err(at)?);
+    let feed = Feed::new(model.inputs(), data.input_shapes()).map_err(at)?;
+    let output = infer_all(model, feed.take(&mut batch, positions.len()).map_err(at)?, &[false])
+        .map_err(at)?
+        .remove(0);
+    let output = output.ok_or_else(no_output)?;
     let classes = predictions::classes(&output, threshold);
     let confidences = match meaning(model) {
         (Outputs::Logits | Outputs::BinaryLogits, _) => vec![None; classes.len()],

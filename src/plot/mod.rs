@@ -71,7 +71,7 @@ pub use confusion_matrix::confusion_matrix;
 pub use curves::{curve, history, runs};
 pub use figure::Figure;
 pub use gradient_norms::gradient_norms;
-pub use images::{filters, samples};
+pub use images::{filters, samples, samples_of};
 pub use network::network;
 pub use reliability::reliability;
 pub use report::Report;

@@ -132,8 +132,7 @@ impl CrossValidation {
     /// scores.get("accuracy")   // Some([0.91, 0.89, 0.90])
     /// ```
     pub fn get(&self, name: &str) -> Option<Vec<f64>> {
-        let score = |fold: &Evaluation| if name == "loss" { Some(fold.loss) } else { fold.get(name) };
-        self.folds.iter().map(score).collect()
+        self.folds.iter().map(|fold| fold.get(name)).collect()
     }
 
     /// Returns the mean over the folds. Each fold counts equally, whatever its number of samples.
@@ -170,9 +169,8 @@ fn mean(numbers: &[f64]) -> f64 {
 /// A line for each score, loss first, and for each remark; only the first remarks if there are many, and how many more.
 impl fmt::Display for CrossValidation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let metrics = self.folds.first().map_or(&[][..], |fold| &fold.metrics);
         let names: Vec<&str> =
-            std::iter::once("loss").chain(metrics.iter().map(|(name, _)| name.as_str())).collect();
+            self.folds.first().map_or_else(Vec::new, |fold| fold.values().map(|(name, _)| name).collect());
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (i, name) in names.into_iter().enumerate() {
             if i > 0 {

@@ -1,10 +1,12 @@
 //! The learning-rate range test: [`LearningRateCurve`].
 
 use super::compatibility::{check_targets, check_trainable, check_training, no_weight};
+use super::objective::{Objective, finite};
 use super::trainer::non_finite::in_training;
 use super::trainer::settings::Settings;
 use super::trainer::{Trainer, step};
 use crate::codec::{checked, contradicts};
+use crate::data::feed::Feed;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::infer::check_data;
@@ -148,11 +150,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let mut model = model.boxed();
         let mut find = || {
             let range = Range::new(from, to, steps)?;
-            check(settings, &*model, data)?;
+            let (objective, feed) = check(settings, &*model, data)?;
             let before = run.optimizer.steps();
             let rate = move |step: u64| range.rate(step.saturating_sub(before + 1));
             run.optimizer.on_trial(rate, |optimizer| {
-                RangeTest::new(settings, data, &mut *model, optimizer)?.run(steps)
+                RangeTest::new(settings, objective, (data, feed), &mut *model, optimizer)?.run(steps)
             })
         };
         find().map_err(|error: Error| error.at("find_learning_rate"))
@@ -160,22 +162,26 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
 }
 
 /// Checks that model, data and settings fit together.
-fn check<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
-    settings: &Settings<L, F>,
+fn check<'a, F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+    settings: &'a Settings<L, F>,
     model: &dyn Model<F>,
     data: &dyn Dataset<F, Target = T>,
-) -> Result<()> {
-    check_data(model, data)?;
+) -> Result<(Objective<'a, F, L::Target>, Feed)> {
+    let feed = check_data(model.as_infer(), data)?;
     check_trainable(model)?;
-    check_training(model, &settings.loss)?;
-    check_targets(model, &settings.loss, data)?;
-    settings.check_batch_size(model, data.len())
+    let objective = Objective::new(model.as_infer(), &settings.loss)?;
+    check_training(model, &objective)?;
+    check_targets(model.as_infer(), &objective, data)?;
+    settings.check_batch_size(model, data.len())?;
+    Ok((objective, feed))
 }
 
 /// A running test: a copy of the model, which is trained with an increasing learning rate.
-struct RangeTest<'a, F: Scalar, L: Loss<F>, T> {
+struct RangeTest<'a, 'o, F: Scalar, L: Loss<F>, T> {
     settings: &'a Settings<L, F>,
+    objective: Objective<'o, F, L::Target>,
     data: &'a dyn Dataset<F, Target = T>,
+    feed: Feed,
     model: &'a mut dyn Model<F>,
     /// Its schedule is the increasing learning rate.
     optimizer: &'a mut Optimizer<F>,
@@ -191,14 +197,15 @@ struct RangeTest<'a, F: Scalar, L: Loss<F>, T> {
     lowest: f64,
 }
 
-impl<'a, F: Scalar, L: Loss<F>, T> RangeTest<'a, F, L, T>
+impl<'a, 'o, F: Scalar, L: Loss<F>, T> RangeTest<'a, 'o, F, L, T>
 where
     T: AsTarget<L::Target> + Default + Send,
 {
     /// Returns the state before the first step.
     fn new(
         settings: &'a Settings<L, F>,
-        data: &'a dyn Dataset<F, Target = T>,
+        objective: Objective<'o, F, L::Target>,
+        (data, feed): (&'a dyn Dataset<F, Target = T>, Feed),
         model: &'a mut dyn Model<F>,
         optimizer: &'a mut Optimizer<F>,
     ) -> Result<Self> {
@@ -206,7 +213,9 @@ where
         optimizer.discard(model);
         Ok(Self {
             settings,
+            objective,
             data,
+            feed,
             model,
             optimizer,
             passes: 0,
@@ -255,14 +264,15 @@ where
     /// Runs forward and backward and returns the batch's loss, or `None` if it is not finite. In the first batch that
     /// is an error, because the learning rate cannot be the cause.
     fn loss(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<Option<LossSum>> {
-        let (data, loss, pass) = (self.data, &self.settings.loss, Pass::Train { epoch: self.passes - 1 });
+        let (data, feed, objective) = (self.data, &self.feed, &self.objective);
+        let pass = Pass::Train { epoch: self.passes - 1 };
         data.read(positions, pass, batch)?;
-        let value = step::on_batch(self.model, loss, batch, (data, positions), &mut [])?;
-        if !value.sum.is_finite() && self.losses.is_empty() {
+        let sums = step::on_batch(self.model, objective, batch, (data, positions, feed), &mut [])?;
+        if !finite(&sums) && self.losses.is_empty() {
             let at = (positions, pass, self.optimizer.steps() + 1);
-            return Err(in_training(self.model, loss, data, at)?);
+            return Err(in_training(self.model.as_infer(), objective, (data, feed), at)?);
         }
-        Ok(Some(value).filter(|value| value.sum.is_finite()))
+        Ok(finite(&sums).then(|| objective.as_one(&sums, positions.len())))
     }
 
     /// Adds a loss with the learning rate of its step, and returns whether the losses have diverged.

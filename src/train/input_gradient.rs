@@ -3,11 +3,13 @@
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::nn::Model;
-use crate::nn::predict::{infer_one, no_output};
-use crate::tensor::{Tensor, owned, slice, standard};
-use crate::train::compatibility::{check_outputs, check_unknown};
-use crate::train::trainer::step::{self, Expected, check_input};
+use crate::nn::inputs::slots;
+use crate::nn::predict_parts::{infer_all, no_output};
+use crate::nn::{Inputs, Model, several};
+use crate::tensor::{Tensor, slice, standard};
+use crate::train::compatibility::check_unknown;
+use crate::train::objective::{Expected, Objective};
+use crate::train::trainer::step;
 
 /// Returns the gradient of the loss with respect to the input, in inference mode: dropout is off, batch normalization
 /// takes its running statistics. The model is not changed.
@@ -56,45 +58,85 @@ pub fn input_gradient<F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
     input: Tensor<F>,
     target: &L::Target,
 ) -> Result<Tensor<F>> {
-    let mut model = model.boxed();
-    of_copy(&mut *model, loss, input, target).map_err(|error| error.at("input_gradient"))
+    let mut gradients = input_gradients(model, loss, input, target)?;
+    gradients.pop().map(|(_, gradient)| gradient).filter(|_| gradients.is_empty()).ok_or_else(|| {
+        several(model.as_infer(), "one input").help("Call `input_gradients`.").at("input_gradient")
+    })
 }
 
-/// [`input_gradient`] of a model whose parameters may be frozen.
+/// [`input_gradient`] of a model with any number of inputs and outputs: the gradients at the inputs, by name and in the
+/// order of the model's.
+///
+/// ```
+/// use plywood::ndarray::arr2;
+/// use plywood::prelude::*;
+/// use plywood::train::input_gradients;
+///
+/// let g = Graph::builder();
+/// let (a, b) = (g.input("a", [2]), g.input("b", [2]));
+/// g.output("y", a * a + 3 * b);
+/// let model = g.build()?;
+/// let (a, b, zero) = (arr2(&[[1.0f32, 2.0]]), arr2(&[[0.0f32, 0.0]]), arr2(&[[0.0f32, 0.0]]).into_dyn());
+/// let found = input_gradients(&model, &MeanSquaredError, Inputs::of("a", &a).and("b", &b), &zero)?;
+/// assert_eq!(found[0].0, "a"); // (y² / 2)' = y · 2a, and y · 3
+/// assert_eq!(found[0].1, arr2(&[[2.0, 16.0]]).into_dyn());
+/// assert_eq!(found[1].1, arr2(&[[3.0, 12.0]]).into_dyn());
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`input_gradient`].
+pub fn input_gradients<'a, F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
+    model: &M,
+    loss: &L,
+    inputs: impl Into<Inputs<'a, F>>,
+    target: &L::Target,
+) -> Result<Vec<(String, Tensor<F>)>> {
+    let mut model = model.boxed();
+    of_copy(&mut *model, loss, inputs.into(), target).map_err(|error| error.at("input_gradient"))
+}
+
+/// [`input_gradients`] of a model whose parameters may be frozen.
 fn of_copy<F: Scalar, L: Loss<F>>(
     model: &mut dyn Model<F>,
     loss: &L,
-    input: Tensor<F>,
+    inputs: Inputs<'_, F>,
     target: &L::Target,
-) -> Result<Tensor<F>> {
-    check_outputs(model, loss)?;
-    check_input(&input)?;
-    loss.check_target(model.as_infer().output_shape(), target)?;
+) -> Result<Vec<(String, Tensor<F>)>> {
+    let objective = Objective::new(model.as_infer(), loss)?;
+    let mut inputs = step::checked_inputs(model.as_infer(), inputs)?;
+    objective.check_target(model.as_infer(), target)?;
     model.each_param_mut(&mut |_, param| param.freeze());
-    let activation = step::fused(model, loss);
-    let logits = [activation.is_some()];
-    let expected = standard(owned(infer_one(model, input.view().into(), logits[0])?));
-    let mut outputs = [None];
-    let cache = model.eval(&mut [Some(input)], &logits, &mut outputs)?;
-    let [output] = outputs;
-    let output = standard(output.ok_or_else(no_output)?);
-    check_same(&output, &expected)?;
-    check_unknown(model, loss, &output)?;
-    let (value, gradient) = step::loss(loss, activation, output, Expected { target, weights: None }, 1.0)?;
-    if !value.sum.is_finite() {
-        let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
-        return Err(Error::data(what, "be finite", "NaN or infinity")
-            .help("Look at what the model predicts for these samples, and at how it was trained."));
+    let shapes: Vec<_> = inputs.iter().flatten().map(|input| input.raw_dim()).collect();
+    let expected = infer_all(model.as_infer(), inputs.clone(), &objective.logits)?;
+    let mut outputs = slots(objective.logits.len());
+    let cache = model.eval(&mut inputs, &objective.logits, &mut outputs)?;
+    let mut gradients = slots(outputs.len());
+    for part in &objective.parts {
+        let at = part.output;
+        let output = standard(outputs[at].take().ok_or_else(no_output)?);
+        check_same(&output, &standard(expected[at].clone().ok_or_else(no_output)?))?;
+        check_unknown(model.as_infer(), part, &output)?;
+        let (value, gradient) = part.value_and_grad(output, Expected { target, weights: None }, 1.0)?;
+        if !value.sum.is_finite() {
+            let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
+            return Err(Error::data(what, "be finite", "NaN or infinity")
+                .help("Look at what the model predicts for these samples, and at how it was trained."));
+        }
+        gradients[at] = Some(gradient).filter(|_| part.weight > 0.0);
     }
-    let mut inputs = [None];
-    model.input_gradients(cache, &mut [Some(gradient)], &mut inputs)?;
-    let [gradient] = inputs;
-    let gradient = gradient.ok_or_else(no_output)?;
-    if gradient.iter().all(|g| g.is_finite()) {
-        return Ok(gradient);
+    let mut places = slots(model.inputs().len());
+    model.input_gradients(cache, &mut gradients, &mut places)?;
+    let mut found = Vec::new();
+    for (port, (gradient, input)) in model.inputs().iter().zip(places.into_iter().zip(shapes)) {
+        let gradient = gradient.unwrap_or_else(|| Tensor::zeros(input));
+        if !gradient.iter().all(|g| g.is_finite()) {
+            return Err(Error::data("the gradient at the input", "be finite", "NaN or infinity")
+                .help("The loss or a layer is too steep there: look at the weights, or scale the inputs."));
+        }
+        found.push((port.name().to_owned(), gradient));
     }
-    Err(Error::data("the gradient at the input", "be finite", "NaN or infinity")
-        .help("The loss or a layer is too steep there: look at the weights, or scale the inputs."))
+    Ok(found)
 }
 
 /// Checks that the outputs with a cache are those of inference.

@@ -53,6 +53,7 @@
 // | file | what is in it |
 // |---|---|
 // | `trainer/mod.rs` | `Trainer`: settings and a run, and the methods that set it up |
+// | `objective.rs` | `Objective`: the loss of each output of a model |
 // | `trainer/settings.rs` | `Settings`: what does not change during training |
 // | `run.rs` | `Run`: the state of training besides the model, and a checkpoint to resume from |
 // | `trainer/fit.rs` | `fit`, and `Fit`, a running call of it; `step` |
@@ -62,9 +63,11 @@
 // | `trainer/step.rs` | one step without the optimizer: forward, metrics, loss, backward; `accumulate` |
 // | `trainer/optimizer_settings.rs` | settings that belong to the optimizer |
 // | `trainer/checkpoints.rs` | `Fit`'s checkpoints |
+// | `trainer/checks.rs` | checks of checkpoints before the first step |
 // | `trainer/resume.rs` | resuming a run from a checkpoint |
 // | `callbacks/` | `Callback`, `Context`, `EarlyStopping`, `GradientNorms`; `CsvLog`, `JsonLines`, `TensorBoard`; `Progress` |
 // | `checkpoint_folder.rs` | `Checkpoints`: when files are written, their names, and which are kept |
+// | `outputs.rs` | checks that the outputs of a model are what a loss takes |
 // | `compatibility.rs` | checks that model, loss, metrics and data fit together |
 // | `cross_validation.rs` | `cross_validate`: a model for each fold |
 // | `find_learning_rate.rs` | the learning-rate range test: `LearningRateCurve` |
@@ -78,6 +81,8 @@ mod compatibility;
 mod cross_validation;
 mod find_learning_rate;
 mod input_gradient;
+mod objective;
+mod outputs;
 mod prefetch;
 mod run;
 mod search;
@@ -92,6 +97,6 @@ pub use callbacks::{
 pub use checkpoint_folder::Checkpoints;
 pub use cross_validation::{CrossValidation, cross_validate, cross_validate_with};
 pub use find_learning_rate::LearningRateCurve;
-pub use input_gradient::input_gradient;
+pub use input_gradient::{input_gradient, input_gradients};
 pub use search::{Search, SearchResults, Space, Trial, TrialRun, Tried, Value};
 pub use trainer::{Evaluation, Resumed, Trainer, accumulate};

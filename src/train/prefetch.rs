@@ -27,6 +27,7 @@ use crate::error::Result;
 use crate::kernels::platform::Instant;
 use crate::kernels::{Scalar, threads};
 use crate::tensor::scratch;
+use ndarray::{Dimension, IxDyn};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::slice::Chunks;
@@ -148,13 +149,15 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
                     };
                 };
                 let mut read = result?;
-                let shape = read.input.shape().to_vec();
+                let shapes: Vec<IxDyn> = read.inputs.iter().map(|input| input.raw_dim()).collect();
                 if take(number, positions, &mut read)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-                // The model has consumed the input; a spare buffer of this thread replaces it.
-                if read.input.is_empty() {
-                    read.input = scratch(&shape);
+                // The model has consumed the inputs; spare buffers of this thread replace them.
+                for (input, shape) in read.inputs.iter_mut().zip(&shapes) {
+                    if input.is_empty() {
+                        *input = scratch(shape.slice());
+                    }
                 }
                 let _ = used.send(read);
             }

@@ -4,13 +4,13 @@ use crate::error::Result;
 use crate::history::History;
 use crate::io::checkpoint::{Position, RunSettings};
 use crate::kernels::Scalar;
-use crate::losses::LossSum;
 use crate::metrics::Metric;
 use crate::monitor::{Direction, Monitor};
 use crate::nn::Model;
 use crate::optim::Optimizer;
 use crate::state::State;
 use crate::train::callbacks::Callback;
+use crate::train::objective::total;
 use std::path::PathBuf;
 
 /// The loss and the metrics, by name.
@@ -28,6 +28,8 @@ pub(super) struct Run<T: ?Sized, F: Scalar> {
     /// The position in training. Epochs are counted over all calls of `fit`: the count determines the next epoch's
     /// sample order, so that a second `fit` does not repeat that of the first.
     pub position: Position,
+    /// For each part of the loss, the name of its output, if there are several, and its weight.
+    pub losses: Vec<(Option<String>, f64)>,
     /// The checkpoint that the next `fit` resumes from.
     pub pending: Option<Box<ToResume<F>>>,
 }
@@ -40,14 +42,26 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
             callbacks: Vec::new(),
             history: History::default(),
             position: Position::default(),
+            losses: Vec::new(),
             pending: None,
         }
     }
 
     /// The loss over the part of the epoch that is done.
     pub fn loss(&self) -> f64 {
-        let Position { loss, weight, .. } = self.position;
-        LossSum { sum: loss, weight }.mean()
+        total(self.losses.iter().map(|(_, weight)| *weight).zip(self.position.losses.iter().copied()))
+    }
+
+    /// The names of the losses of several outputs.
+    fn loss_names(&self) -> impl Iterator<Item = String> + Clone + '_ {
+        self.losses.iter().filter_map(|(name, _)| name.as_ref().map(|name| format!("{name}_loss")))
+    }
+
+    /// The losses of several outputs and the metrics over the part of the epoch that is done.
+    pub fn losses_and_metrics(&self) -> Values {
+        let losses = self.position.losses.iter().map(|sum| sum.mean());
+        let metrics = self.metrics.iter().map(|metric| (metric.name().to_owned(), metric.value()));
+        self.loss_names().zip(losses).chain(metrics).collect()
     }
 
     /// The names of an epoch's values with their directions, in order.
@@ -57,9 +71,10 @@ impl<T: ?Sized, F: Scalar> Run<T, F> {
     ) -> impl Iterator<Item = (String, Option<Direction>)> + Clone + '_ {
         let prefixes = ["", "val_"].into_iter().take(1 + usize::from(validated));
         prefixes.flat_map(|prefix| {
-            let metrics = self.metrics.iter().map(|metric| (metric.name(), metric.direction()));
-            let all = std::iter::once(("loss", Some(Direction::Lower))).chain(metrics);
-            all.map(move |(name, direction)| (format!("{prefix}{name}"), direction))
+            let losses = std::iter::once("loss".to_owned()).chain(self.loss_names());
+            let losses = losses.map(|name| (name, Some(Direction::Lower)));
+            let metrics = self.metrics.iter().map(|metric| (metric.name().to_owned(), metric.direction()));
+            losses.chain(metrics).map(move |(name, direction)| (format!("{prefix}{name}"), direction))
         })
     }
 
@@ -115,6 +130,7 @@ pub(super) struct ToResume<F: Scalar> {
     pub settings: RunSettings,
     pub position: Position,
     /// Of the epoch that is resumed, if it is resumed within.
+    pub loss_names: Vec<String>,
     pub metric_names: Vec<String>,
     pub metrics: Vec<Option<State<F>>>,
     /// With the position of the callback in the trainer's list.

@@ -189,7 +189,7 @@ pub fn idx_stream(bytes: &[u8], path: &Path) {
         let (mut narrow, mut wide) = (Batch::<f32, _>::default(), Batch::<f64, _>::default());
         let read = bounded(bytes.len(), || stream.read(&[0, last, last / 2], Pass::Evaluate, &mut wide));
         read.expect("a file that was found whole");
-        assert_eq!(wide.input.shape()[0], 3);
+        assert_eq!(wide.inputs[0].shape()[0], 3);
         let read = bounded(bytes.len(), || stream.read(&[0, last, last / 2], Pass::Evaluate, &mut narrow));
         if let Err(error) = read {
             assert!(error.to_string().contains("finite in f32"), "{error}");

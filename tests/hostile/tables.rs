@@ -40,7 +40,7 @@ fn both_alike<T: Default + Send>(
     let last = [data.len() - 1];
     data.read(&last, Pass::Evaluate, &mut whole).expect("a row in memory");
     stream.read(&last, Pass::Evaluate, &mut streamed).expect("a row in a file");
-    assert_eq!(whole.input, streamed.input);
+    assert_eq!(whole.inputs[0], streamed.inputs[0]);
 }
 
 /// Checks rows of texts in the column "text" with labels in "label", and the words of these texts.

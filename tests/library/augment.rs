@@ -39,7 +39,7 @@ fn every_shift_and_flip_is_a_window_of_the_padded_image() {
     let train = Augmented::new(data(plain.clone()), Augment::seed(9).flip_horizontal(true).shift(2)).unwrap();
     let batch = read(&train, &(0..200).collect::<Vec<_>>(), FIRST);
     let mut seen = std::collections::HashSet::new();
-    for (image, plain) in batch.input.outer_iter().zip(plain.outer_iter()) {
+    for (image, plain) in batch.inputs[0].outer_iter().zip(plain.outer_iter()) {
         let mut candidates = Vec::new();
         for mirrored in [false, true] {
             let mut padded = Array2::zeros((7, 9));
@@ -69,7 +69,7 @@ fn a_rotated_and_cropped_slope_is_a_slope() {
             }
             (at(11, 15) - at(10, 15), at(10, 16) - at(10, 15))
         };
-        batch.input.outer_iter().map(slope).collect::<Vec<_>>()
+        batch.inputs[0].outer_iter().map(slope).collect::<Vec<_>>()
     };
     let (mut turned, mut sides) = (Vec::new(), Vec::new());
     for (down, right) in slopes(Augment::seed(1).rotate(25.0)) {
@@ -91,7 +91,7 @@ fn a_rotated_and_cropped_slope_is_a_slope() {
         &[0, 5, 9],
         FIRST,
     );
-    assert!(batch.input.iter().all(|x| (9.999..19.001).contains(x)));
+    assert!(batch.inputs[0].iter().all(|x| (9.999..19.001).contains(x)));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn erased_is_one_rectangle() {
     let batch = read(&train, &(0..300).collect::<Vec<_>>(), FIRST);
     let plain = read(train.data(), &(0..300).collect::<Vec<_>>(), FIRST);
     let mut erased = 0;
-    for (image, plain) in batch.input.outer_iter().zip(plain.input.outer_iter()) {
+    for (image, plain) in batch.inputs[0].outer_iter().zip(plain.inputs[0].outer_iter()) {
         let holes: Vec<(usize, usize)> =
             image.indexed_iter().filter(|(_, x)| **x == -3.0).map(|(at, _)| (at[0], at[1])).collect();
         let kept = image.iter().zip(plain.iter()).filter(|(a, b)| a == b).count();
@@ -122,9 +122,9 @@ fn channels_change_alike() {
     let indices: Vec<usize> = (0..20).collect();
     let one = read(&Augmented::new(one, everything(8)).unwrap(), &indices, FIRST);
     let two = read(&Augmented::new(two, everything(8)).unwrap(), &indices, FIRST);
-    assert_eq!(two.input.shape(), [20, 2, 6, 6]);
-    assert_eq!(two.input.index_axis(Axis(1), 0), one.input);
-    assert_eq!(two.input.index_axis(Axis(1), 1), one.input.mapv(|x| 2.0 * x));
+    assert_eq!(two.inputs[0].shape(), [20, 2, 6, 6]);
+    assert_eq!(two.inputs[0].index_axis(Axis(1), 0), one.inputs[0]);
+    assert_eq!(two.inputs[0].index_axis(Axis(1), 1), one.inputs[0].mapv(|x| 2.0 * x));
 }
 
 #[test]
@@ -134,14 +134,14 @@ fn a_sample_is_the_same_in_any_order_and_batch_and_another_in_each_epoch() {
     let all = read(&train, &(0..30).collect::<Vec<_>>(), FIRST);
     let some = read(&train, &[17, 3, 17, 29], FIRST);
     for (row, i) in [17, 3, 17, 29].into_iter().enumerate() {
-        assert_eq!(some.input.index_axis(Axis(0), row), all.input.index_axis(Axis(0), i));
+        assert_eq!(some.inputs[0].index_axis(Axis(0), row), all.inputs[0].index_axis(Axis(0), i));
         assert_eq!(some.target.index_axis(Axis(0), row), all.target.index_axis(Axis(0), i));
     }
     let next = read(&train, &[17], Pass::Train { epoch: 1 });
-    assert_ne!(next.input.index_axis(Axis(0), 0), all.input.index_axis(Axis(0), 17));
+    assert_ne!(next.inputs[0].index_axis(Axis(0), 0), all.inputs[0].index_axis(Axis(0), 17));
     // A subset uses the same random draws as the whole data set.
     let part = Subset::new::<f32>(&train, vec![29, 17]).unwrap();
-    assert_eq!(read(&part, &[1], FIRST).input, read(&train, &[17], FIRST).input);
+    assert_eq!(read(&part, &[1], FIRST).inputs[0], read(&train, &[17], FIRST).inputs[0]);
 }
 
 #[test]
@@ -149,15 +149,18 @@ fn evaluation_sees_the_data_as_they_are() {
     let plain = data(images(12, 5, 4));
     let expected = read(&plain, &[4, 0, 11], Pass::Evaluate);
     let augmented = Augmented::new(&plain, everything(2)).unwrap();
-    assert_eq!(read(&augmented, &[4, 0, 11], Pass::Evaluate).input, expected.input);
+    assert_eq!(read(&augmented, &[4, 0, 11], Pass::Evaluate).inputs[0], expected.inputs[0]);
     let mixed = MixUp::new(OneHot::new(&augmented, 3).unwrap().smoothing(0.3).unwrap(), 1.0, 0).unwrap();
     let found = read(&mixed, &[4, 0, 11], Pass::Evaluate);
-    assert_eq!(found.input, expected.input);
+    assert_eq!(found.inputs[0], expected.inputs[0]);
     assert_eq!(found.target, ndarray::array![[0., 1., 0.], [1., 0., 0.], [0., 0., 1.]].into_dyn());
     let names = Augmented::new(plain.with_class_names(["a", "b"]), Augment::seed(0)).unwrap();
     let names = MixUp::new(OneHot::new(names, 2).unwrap(), 1.0, 0).unwrap();
     assert_eq!(Dataset::<f32>::class_names(&names), ["a", "b"]);
-    assert_eq!((Dataset::<f32>::len(&names), Dataset::<f32>::input_shape(&names)), (12, &[5, 4][..]));
+    assert_eq!(
+        (Dataset::<f32>::len(&names), Dataset::<f32>::input_shapes(&names).only()),
+        (12, Some(&[5, 4][..]))
+    );
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn mixed_shares_have_the_beta_distribution() {
     let train = MixUp::new(OneHot::new(plain.unwrap(), 2).unwrap(), 0.4, 5).unwrap();
     let batch = read(&train, &(0..4_000).collect::<Vec<_>>(), FIRST);
     let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
-    for (i, (x, t)) in batch.input.iter().zip(batch.target.rows()).enumerate() {
+    for (i, (x, t)) in batch.inputs[0].iter().zip(batch.target.rows()).enumerate() {
         assert!((t.sum() - 1.0).abs() < 1e-6 && (t[1] - x).abs() < 1e-6);
         assert!((batch.weights.as_ref().unwrap()[i] - (1.0 + x)).abs() < 1e-6);
         if t[i % 2] != 1.0 {
@@ -272,11 +275,11 @@ fn small_and_empty_images_are_no_trouble() {
         || Augment::seed(0).flip_horizontal(true).rotate(180.0).crop(0.001..=1.0).erase(1.0, 0.0..=1.0);
     for shape in [(3, 1, 1), (3, 1, 5), (3, 2, 1), (3, 0, 4), (3, 4, 0)] {
         let train = Augmented::new(data(Array3::zeros(shape)), changes()).unwrap();
-        assert_eq!(read(&train, &[2, 0, 1], FIRST).input.shape(), [3, shape.1, shape.2]);
-        assert_eq!(read(&train, &[], FIRST).input.shape(), [0, shape.1, shape.2]);
+        assert_eq!(read(&train, &[2, 0, 1], FIRST).inputs[0].shape(), [3, shape.1, shape.2]);
+        assert_eq!(read(&train, &[], FIRST).inputs[0].shape(), [0, shape.1, shape.2]);
     }
     let none = ArrayDataset::new(Array4::<f32>::zeros((2, 0, 1 << 20, 1 << 20)), vec![0, 1]).unwrap();
-    assert_eq!(read(&Augmented::new(none, changes()).unwrap(), &[1], FIRST).input.len(), 0);
+    assert_eq!(read(&Augmented::new(none, changes()).unwrap(), &[1], FIRST).inputs[0].len(), 0);
 }
 
 #[test]
@@ -306,7 +309,7 @@ fn classes_and_mixtures_that_cannot_be_are_errors() {
     }
     for alpha in [0.01, 100.0] {
         let batch = read(&MixUp::new(&soft, alpha, 1).unwrap(), &[0, 1, 2], FIRST);
-        assert!(batch.input.iter().chain(&batch.target).all(|x| x.is_finite()));
+        assert!(batch.inputs[0].iter().chain(&batch.target).all(|x| x.is_finite()));
     }
     assert!(MixUp::new(&soft, 0.2, 1).unwrap().read(&[3], FIRST, &mut batch).is_err());
 }

@@ -30,8 +30,8 @@ fn run<F: Scalar>(threads: usize) -> Vec<u64> {
     let mut trainer = Trainer::new(SoftCrossEntropy::default(), Optimizer::new(Adam::default())).epochs(2);
     trainer = trainer.batch_size(32).progress(Progress::Silent);
     trainer.fit(&mut model, &train).unwrap();
-    let predicted = model.forward(batch.input.clone()).unwrap();
-    let numbers = batch.input.iter().chain(&batch.target).chain(&predicted);
+    let predicted = model.forward(batch.inputs[0].clone()).unwrap();
+    let numbers = batch.inputs[0].iter().chain(&batch.target).chain(&predicted);
     numbers.map(|x| x.as_f64().to_bits()).collect()
 }
 

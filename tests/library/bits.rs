@@ -41,7 +41,7 @@ fn case<F: Scalar, L: Loss<F> + Clone, R: UpdateRule<F> + Clone, D: Dataset<F>>(
         let history = trainer.fit(&mut model, data).unwrap();
         let mut batch = Batch::<F, _>::default();
         data.read(&(0..50).collect::<Vec<_>>(), Pass::Evaluate, &mut batch).unwrap();
-        let predictions = model.predict(&batch.input).unwrap();
+        let predictions = model.predict(&batch.inputs[0]).unwrap();
         let mut weights = Vec::new();
         model.visit_params(&mut |_, param| weights.extend(param.as_slice().iter().map(|v| v.as_f64())));
         let losses = history.epochs.iter().flat_map(|epoch| epoch.values.iter().map(|(_, value)| *value));

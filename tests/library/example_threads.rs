@@ -36,7 +36,7 @@ where
     model.visit_params(&mut |_, param| numbers.extend(param.as_slice().iter().map(|&v| f64::from(v))));
     let mut batch = Batch::<f32, D::Target>::default();
     data.read(&(0..SAMPLES).collect::<Vec<_>>(), Pass::Evaluate, &mut batch).unwrap();
-    numbers.extend(model.predict(&batch.input).unwrap().iter().map(|&v| f64::from(v)));
+    numbers.extend(model.predict(&batch.inputs[0]).unwrap().iter().map(|&v| f64::from(v)));
     numbers.into_iter().map(f64::to_bits).collect()
 }
 

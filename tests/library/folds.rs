@@ -57,7 +57,7 @@ fn with_a_seed_the_counts_are_the_same_and_the_samples_others() {
         let data = data(list(&case["labels"]));
         let how = StratifiedKFold::new(case["k"].as_u64().unwrap() as usize);
         let plain = folds(&how, &data);
-        let seeded = folds(&how.seed(3), &data);
+        let seeded = folds(&how.clone().seed(3), &data);
         let mut held_out = Vec::new();
         for ((_, a), (train, b)) in plain.iter().zip(&seeded) {
             assert_eq!(counts(data.targets(), a.indices()), counts(data.targets(), b.indices()));
@@ -66,7 +66,7 @@ fn with_a_seed_the_counts_are_the_same_and_the_samples_others() {
         }
         held_out.sort_unstable();
         assert_eq!(held_out, (0..data.len()).collect::<Vec<_>>(), "each sample is held out once");
-        let again = folds(&how.seed(3), &data);
+        let again = folds(&how.clone().seed(3), &data);
         assert!(seeded.iter().zip(&again).all(|(a, b)| a.1.indices() == b.1.indices()));
         assert!(plain.iter().zip(&seeded).any(|(a, b)| a.1.indices() != b.1.indices()));
     }

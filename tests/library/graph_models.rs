@@ -672,22 +672,22 @@ fn a_model_of_two_inputs_is_refused_where_one_is_read() {
     g.output("size", x.sum(-1));
     let mut model = g.build().unwrap();
     let before = model.to_bytes().unwrap();
-    let expected = "the model must have one input and one output, got inputs a, b and outputs class, size. Call a model \
-                    with several by `Infer::infer`, and train it by `Model::train` and `Model::learn`.";
+    let expected = "the inputs of the data must be those of the model: a, b, got one without a name. Name them: by \
+                    `Arrays`, or `InputShapes::Named` of a source of one's own.";
     let error = trainer().fit(&mut model, &data()).unwrap_err().to_string();
     assert_eq!(error, format!("fit: {expected}"));
     assert_eq!(model.to_bytes().unwrap(), before);
     let error = model.predict(&Array2::<f32>::zeros((2, 6))).unwrap_err().to_string();
-    assert_eq!(error, format!("predict: {expected}"));
-    assert!(trainer().evaluate(&model, &data()).unwrap_err().to_string().ends_with(expected));
+    let several = "the model must have one input, got inputs a, b and outputs class, size. Predict with several by \
+                   `predict_named`, train several outputs with `Losses`, and report on one of them by `model.output(name)`.";
+    assert_eq!(error, format!("predict: {several}"));
+    let error = trainer().evaluate(&model, &data()).unwrap_err().to_string();
+    let losses = "the model must have one output for CrossEntropy, got inputs a, b and outputs class, size. Give each \
+                  output its loss: `Losses::of(\"class\", …).and(…)`.";
+    assert_eq!(error, format!("evaluate: {losses}"));
     let x = ArrayD::zeros(vec![2, 6]);
     let error = trainer().step(&mut model, x, &[0, 1][..], None).unwrap_err().to_string();
-    assert!(
-        error.starts_with(
-            "step: the model must have one input and one output, got inputs a, b and outputs class, size."
-        ),
-        "{error}"
-    );
+    assert_eq!(error, format!("step: {losses}"));
 }
 
 #[test]
@@ -1002,9 +1002,9 @@ fn several_outputs_are_refused_wherever_one_is_trained() {
     ];
     for error in errors {
         assert!(
-            error
-                .to_string()
-                .contains("the model must have one input and one output, got inputs x and outputs a, b."),
+            error.to_string().contains(
+                "the model must have one output for MeanSquaredError, got inputs x and outputs a, b."
+            ),
             "{error}"
         );
     }

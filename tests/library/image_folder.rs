@@ -46,7 +46,7 @@ fn classes_and_images_come_in_order_with_channels_first() {
     let mut batch = Batch::<f32, Vec<usize>>::default();
     read.images.read(&[1], Pass::Evaluate, &mut batch).unwrap();
     let alone = ImageFolder::new("images-", [3, 2]).image(&read.files[1]).unwrap();
-    assert_eq!(alone, batch.input);
+    assert_eq!(alone, batch.inputs[0]);
 
     let grey = ImageFolder::new(&folder.0, [5, 4]).grey(true).read().unwrap();
     assert_eq!(grey.images.inputs().shape(), [3, 5, 4]);

@@ -90,11 +90,11 @@ impl Dataset<f64> for Short {
     fn len(&self) -> usize {
         4
     }
-    fn input_shape(&self) -> &[usize] {
-        &[3]
+    fn input_shapes(&self) -> InputShapes<'_> {
+        InputShapes::One(&[3])
     }
     fn read(&self, _: &[usize], _: Pass, batch: &mut Batch<f64, Vec<usize>>) -> Result<()> {
-        (batch.input, batch.target) = (inputs(3), labels(3));
+        (batch.inputs[0], batch.target) = (inputs(3), labels(3));
         Ok(())
     }
 }
@@ -210,7 +210,7 @@ fn a_sample_of_weight_0_is_in_no_mixture() {
     let mut batch = Batch::default();
     for epoch in 0..40 {
         mixed.read(&[0, 1, 2, 3, 4, 5], Pass::Train { epoch }, &mut batch).unwrap();
-        for (i, (x, w)) in batch.input.iter().zip(batch.weights.as_ref().unwrap()).enumerate() {
+        for (i, (x, w)) in batch.inputs[0].iter().zip(batch.weights.as_ref().unwrap()).enumerate() {
             assert_eq!((*x > 5.0, *w == 0.0), (i == 2, i == 2), "epoch {epoch}, sample {i}: {x}, weight {w}");
         }
     }

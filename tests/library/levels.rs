@@ -62,7 +62,7 @@ fn trained<F: Scalar + Element, R: UpdateRule<F>>(rule: R) -> String {
 }
 
 /// A saved model.
-const FILE: &[u8] = include_bytes!("../golden/v7-f32.plywood");
+const FILE: &[u8] = include_bytes!("../golden/v8-f32.plywood");
 
 /// Checks that with an unknown level, every way to create a model gives the same error.
 fn refuse() -> String {

@@ -90,6 +90,7 @@ mod torch_layers;
 mod torch_losses;
 mod torch_optimizers;
 mod torch_penalties;
+mod torch_several;
 mod training;
 mod walk;
 

@@ -43,7 +43,7 @@ fn the_numbers_are_scikit_learns() {
         let part = ArrayDataset::new(y.clone(), vec![0; 5]).unwrap();
         let mut batch = Batch::<f64, Vec<usize>>::default();
         normalizer.apply(&part).read(&[4, 0], Pass::Evaluate, &mut batch).unwrap();
-        assert!((0..4).all(|j| (batch.input[[0, j]] - expected[[4, j]]).abs() < 1e-10));
+        assert!((0..4).all(|j| (batch.inputs[0][[0, j]] - expected[[4, j]]).abs() < 1e-10));
     }
     let whole = Normalizer::standard().whole(true).fit_tensor(&x.into_dyn()).unwrap();
     let expected = [&reference["whole_mean"], &reference["whole_scale"]].map(|x| x.as_f64().unwrap());
@@ -59,7 +59,7 @@ fn the_training_part_alone_is_fitted() {
     assert_eq!((normalizer.center()[0], normalizer.scale()[0]), (1.0, 1.0));
     let mut batch = Batch::<f32, Vec<usize>>::default();
     normalizer.apply(&data).read(&[2], Pass::Evaluate, &mut batch).unwrap();
-    assert_eq!(batch.input[[0, 0]], 999_999.0);
+    assert_eq!(batch.inputs[0][[0, 0]], 999_999.0);
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn images_keep_their_shape_and_bytes_their_storage() {
     let normal = normalizer.apply(data);
     let mut batch = Batch::<f32, Vec<usize>>::default();
     normal.read(&[0, 3], Pass::Evaluate, &mut batch).unwrap();
-    assert_eq!(Dataset::<f32>::input_shape(&normal), [2, 3]);
-    assert_eq!((batch.input[[0, 0, 0]], batch.input[[1, 1, 2]]), (0.0, 1.0));
+    assert_eq!(Dataset::<f32>::input_shapes(&normal).only(), Some(&[2, 3][..]));
+    assert_eq!((batch.inputs[0][[0, 0, 0]], batch.inputs[0][[1, 1, 2]]), (0.0, 1.0));
 }
 
 #[test]

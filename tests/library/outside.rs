@@ -409,8 +409,8 @@ impl Dataset for Sequences {
     fn len(&self) -> usize {
         self.0
     }
-    fn input_shape(&self) -> &[usize] {
-        &[LENGTH]
+    fn input_shapes(&self) -> InputShapes<'_> {
+        InputShapes::One(&[LENGTH])
     }
     fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<f32, Vec<usize>>) -> Result<()> {
         let samples: Vec<_> = indices.iter().map(|&i| Self::sample(i)).collect();

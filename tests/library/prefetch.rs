@@ -29,8 +29,8 @@ impl Dataset for Made {
     fn len(&self) -> usize {
         self.samples
     }
-    fn input_shape(&self) -> &[usize] {
-        &[3]
+    fn input_shapes(&self) -> InputShapes<'_> {
+        InputShapes::One(&[3])
     }
     fn prefetch(&self) -> usize {
         2

@@ -140,10 +140,10 @@ fn a_newer_version_says_what_to_do_and_an_older_one_too() {
         bytes[8] = version;
         Sequential::from_bytes(&bytes, &Registry::<f32>::builtin()).unwrap_err().to_string()
     };
-    assert!(text(8).contains("cargo update -p plywood"));
-    for older in 1..7 {
+    assert!(text(9).contains("cargo update -p plywood"));
+    for older in 1..8 {
         let expected = format!(
-            "the format's version must be 7, got {older}. A version from before the first release wrote it"
+            "the format's version must be 8, got {older}. A version from before the first release wrote it"
         );
         assert!(text(older).starts_with(&expected), "{}", text(older));
     }
@@ -154,7 +154,7 @@ fn file(layers: usize, bytes: &[u8]) -> Vec<u8> {
     let model = [&[1, 1], &number(layers)[..], bytes].concat();
     let body = [b"\x0asequential", &number(model.len())[..], &model].concat();
     let description = [&[0, 0, 0, 0], &number(body.len())[..], &body].concat();
-    let mut file = b"PLYWOOD\n\x07\0\0\0\x01\x04\0\0".to_vec();
+    let mut file = b"PLYWOOD\n\x08\0\0\0\x01\x04\0\0".to_vec();
     file.extend((description.len() as u64).to_le_bytes());
     file.extend([0; 8]);
     file.extend(crc32fast::hash(&file).to_le_bytes());
@@ -285,10 +285,10 @@ fn golden_files_are_read() {
         Sequential::<f64>::builder_of([2]).seed(1).layer(Dense::units(2)).layer(Tanh).build().unwrap();
     if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
         let metadata = Metadata::new().classes(["cat", "dog"]).preprocessing("none");
-        model.save_with(golden("v7-f32.plywood"), &metadata).unwrap();
-        double.save(golden("v7-f64.plywood")).unwrap();
+        model.save_with(golden("v8-f32.plywood"), &metadata).unwrap();
+        double.save(golden("v8-f64.plywood")).unwrap();
     }
-    let loaded = Sequential::load(golden("v7-f32.plywood")).unwrap();
+    let loaded = Sequential::load(golden("v8-f32.plywood")).unwrap();
     let mut names = Vec::new();
     loaded.visit_params(&mut |name, param| names.push((name.to_owned(), param.kind(), bits(param.value()))));
     let mut expected = Vec::new();
@@ -297,12 +297,12 @@ fn golden_files_are_read() {
     assert_eq!(names, expected);
     let x = inputs(&[3]);
     assert!((loaded.predict(&x).unwrap() - model.predict(&x).unwrap()).iter().all(|d| d.abs() < 1e-6));
-    let metadata = Metadata::load(golden("v7-f32.plywood")).unwrap();
+    let metadata = Metadata::load(golden("v8-f32.plywood")).unwrap();
     assert_eq!(
         (metadata.class_names(), metadata.get("preprocessing")),
         (&["cat".to_owned(), "dog".to_owned()][..], Some("none"))
     );
-    let loaded = Sequential::<f64>::load_of(golden("v7-f64.plywood"), &Registry::builtin()).unwrap();
+    let loaded = Sequential::<f64>::load_of(golden("v8-f64.plywood"), &Registry::builtin()).unwrap();
     let x = Array2::from_elem((1, 2), 0.5);
     assert!((loaded.predict(&x).unwrap() - double.predict(&x).unwrap()).iter().all(|d| d.abs() < 1e-12));
 }
@@ -311,7 +311,7 @@ fn golden_files_are_read() {
 /// `PLYWOOD_GOLDEN=write` adds new kinds and leaves existing ones unchanged.
 #[test]
 fn golden_files_of_every_kind_are_read() {
-    let text = std::fs::read_to_string(golden("v7-kinds.json")).unwrap_or_else(|_| "{}".into());
+    let text = std::fs::read_to_string(golden("v8-kinds.json")).unwrap_or_else(|_| "{}".into());
     let mut golden_files: BTreeMap<String, Golden> = serde_json::from_str(&text).unwrap();
     let write = std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write");
     kinds_are_read::<f32>(&mut golden_files, write, 1e-5);
@@ -321,7 +321,7 @@ fn golden_files_of_every_kind_are_read() {
             .iter()
             .map(|(name, file)| format!("{name:?}:{}", serde_json::to_string(file).unwrap()))
             .collect();
-        std::fs::write(golden("v7-kinds.json"), format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
+        std::fs::write(golden("v8-kinds.json"), format!("{{\n{}\n}}\n", lines.join(",\n"))).unwrap();
     }
 }
 

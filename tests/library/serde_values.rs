@@ -1,6 +1,7 @@
 //! Serde reads back what it writes: non-finite numbers, in human-readable and in binary formats. Contradictory values
 //! are refused.
 
+use plywood::losses::LossSum;
 use plywood::train::Value;
 use plywood::{data::*, init::*, io::*, metrics::*, nn::*, train::*};
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,6 +29,7 @@ fn refusal<T: DeserializeOwned>(json: &str) -> String {
 fn numbers_that_are_not_finite_return_from_results() {
     let epoch = r#"{"number":1,"values":[["loss","NaN"],["r2","-inf"],["x",0.5]],"learning_rate":"inf","directions":["Lower",null,"Higher"],"seconds":"NaN"}"#;
     returns::<Epoch>(epoch);
+    returns::<LossSum>(r#"{"sum":"inf","weight":"NaN"}"#);
     returns::<History>(&format!(r#"{{"epochs":[{epoch}]}}"#));
     returns::<LearningRateCurve>(
         r#"{"rates":[0.1,"inf"],"losses":["NaN","inf"],"smoothed":["-inf",1.0],"suggestion":"inf"}"#,
@@ -292,7 +294,7 @@ fn no_number_is_forgotten() {
     let mut seen = 0;
     let of_code = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "rs");
     // A normalizer's numbers are checked to be finite.
-    for path in found.iter().filter(of_code).filter(|path| !path.ends_with("data/normalizer.rs")) {
+    for path in found.iter().filter(of_code).filter(|path| !path.ends_with("data/normalizer/mod.rs")) {
         let text = fs::read_to_string(path).unwrap();
         let (mut saved, mut name, mut above) = (false, None, "");
         for line in text.lines().take_while(|line| line.trim() != "mod tests {") {

@@ -32,7 +32,7 @@ fn idx(kind: u8, lengths: &[u32], elements: &[u8]) -> Vec<u8> {
 fn batch<T: Default, D: Dataset<f32, Target = T>>(data: &D, indices: &[usize]) -> (Tensor, T) {
     let mut batch = Batch::<f32, T>::default();
     data.read(indices, Pass::Evaluate, &mut batch).unwrap();
-    (batch.input, batch.target)
+    (batch.take_input(), batch.target)
 }
 
 const ORDERS: [&[usize]; 5] = [&[0], &[2, 0, 2, 1], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], &[9, 8, 4, 5, 6], &[]];
@@ -48,7 +48,10 @@ fn idx_files_give_the_batches_of_arrays() {
     for order in ORDERS {
         assert_eq!(batch(&stream, order), batch(&memory, order));
     }
-    assert_eq!((Dataset::<f32>::len(&stream), Dataset::<f32>::input_shape(&stream)), (10, &[2, 3][..]));
+    assert_eq!(
+        (Dataset::<f32>::len(&stream), Dataset::<f32>::input_shapes(&stream).only()),
+        (10, Some(&[2, 3][..]))
+    );
     let floats: Vec<f32> = (0..20).map(|i| i as f32 / 3.0).collect();
     let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_be_bytes()).collect();
     let file = Temporary::new("floats.idx", &idx(0x0D, &[10, 2], &bytes));

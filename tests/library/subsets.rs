@@ -15,7 +15,7 @@ fn the_last_share_in_order() {
     assert_eq!((a.indices(), b.indices()), (&[0, 1, 2, 3, 4, 5, 6, 7][..], &[8, 9][..]));
     let mut batch = Batch::<f32, Vec<usize>>::default();
     b.read(&[1, 0], Pass::Evaluate, &mut batch).unwrap();
-    assert_eq!((batch.input[[0, 0]], batch.target), (9.0, vec![9, 8]));
+    assert_eq!((batch.inputs[0][[0, 0]], batch.target), (9.0, vec![9, 8]));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn labelled(csv: &TableCsv, file: &[u8]) -> Result<ArrayDataset<f32, Vec<usize>>
             let (mut a, mut b) = (Batch::<f32, _>::default(), Batch::<f32, _>::default());
             whole.read(&indices, Pass::Evaluate, &mut a).unwrap();
             stream.read(&indices, Pass::Evaluate, &mut b).unwrap();
-            assert_eq!((a.input, a.target), (b.input, b.target));
+            assert_eq!((a.inputs, a.target), (b.inputs, b.target));
         }
         (Err(whole), Err(stream)) => assert_eq!(whole.to_string(), name(stream.to_string())),
         _ => panic!("{whole:?} {stream:?}"),

@@ -428,8 +428,8 @@ fn damaged_and_foreign_files_are_errors() {
     let text = |bytes: &[u8]| Sequential::from_bytes(bytes, &registry).unwrap_err().to_string();
     assert!(text(b"PK\x03\x04 a zip file").contains("not a Plywood file"));
     let mut newer = bytes.clone();
-    newer[8] = 9;
-    assert!(text(&newer).contains("the format's version must be 7, got 9"));
+    newer[8] = 10;
+    assert!(text(&newer).contains("the format's version must be 8, got 10"));
     let double =
         Sequential::<f64>::builder_of([2]).layer(Dense::units(1)).build().unwrap().to_bytes().unwrap();
     assert!(text(&double).contains("the file's element type must be f32, got f64"));

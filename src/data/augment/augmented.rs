@@ -1,11 +1,10 @@
 //! A data set with augmented images in training.
 
 use super::Augment;
-use crate::data::{Batch, Dataset, Pass};
-use crate::error::Result;
+use crate::data::{Batch, Dataset, InputShapes, Pass};
+use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::tensor::{Tensor, standard};
-use ndarray::IxDyn;
+use crate::tensor::standard;
 
 /// A data set of images that are changed at random in training, and unchanged in evaluation and validation.
 ///
@@ -18,11 +17,11 @@ use ndarray::IxDyn;
 /// let mut batch = Batch::<f32, Vec<usize>>::default();
 /// let all: Vec<usize> = (0..40).collect();
 /// train.read(&all, Pass::Train { epoch: 0 }, &mut batch)?;
-/// let mirrored = batch.input.outer_iter().filter(|image| image[[0, 0]] == 3.0).count();
+/// let mirrored = batch.inputs[0].outer_iter().filter(|image| image[[0, 0]] == 3.0).count();
 /// assert!((10..30).contains(&mirrored));
 ///
 /// train.read(&all, Pass::Evaluate, &mut batch)?;
-/// assert!(batch.input.outer_iter().all(|image| image[[0, 0]] == 0.0));
+/// assert!(batch.inputs[0].outer_iter().all(|image| image[[0, 0]] == 0.0));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -37,6 +36,8 @@ use ndarray::IxDyn;
 pub struct Augmented<D> {
     data: D,
     augment: Augment,
+    /// The name of the input, of several.
+    input: Option<String>,
 }
 
 impl<D> Augmented<D> {
@@ -59,7 +60,26 @@ impl<D> Augmented<D> {
     /// When a setting of the changes is out of range. The shape of the data is checked at the first batch.
     pub fn new(data: D, augment: Augment) -> Result<Self> {
         augment.check()?;
-        Ok(Self { data, augment })
+        Ok(Self { data, augment, input: None })
+    }
+
+    /// [`new`](Self::new) for data with several inputs: changes the input with this name.
+    ///
+    /// ```
+    /// use plywood::ndarray::{Array2, Array3};
+    /// use plywood::prelude::*;
+    ///
+    /// let (images, rows) = (Array3::<u8>::zeros((8, 28, 28)), Array2::<f32>::zeros((8, 3)));
+    /// let data = Arrays::builder().input("image", images).input("row", rows).targets(vec![0; 8])?;
+    /// let train = Augmented::on("image", data, Augment::seed(1).shift(2))?;
+    /// # let _ = train;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new). Whether the data have such an input is checked at the first batch.
+    pub fn on(input: impl Into<String>, data: D, augment: Augment) -> Result<Self> {
+        Ok(Self { input: Some(input.into()), ..Self::new(data, augment)? })
     }
 
     /// Returns the data set without the changes.
@@ -68,6 +88,7 @@ impl<D> Augmented<D> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
     type Target = D::Target;
 
@@ -75,12 +96,20 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
         self.data.len()
     }
 
-    fn input_shape(&self) -> &[usize] {
-        self.data.input_shape()
+    fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    fn input_shapes(&self) -> InputShapes<'_> {
+        self.data.input_shapes()
     }
 
     fn class_names(&self) -> &[String] {
         self.data.class_names()
+    }
+
+    fn class_names_of(&self, target: &str) -> &[String] {
+        self.data.class_names_of(target)
     }
 
     fn remarks(&self) -> &[String] {
@@ -98,11 +127,14 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         if let Pass::Train { epoch } = pass {
-            if !batch.input.is_standard_layout() {
-                let input = std::mem::replace(&mut batch.input, Tensor::zeros(IxDyn(&[0])));
-                batch.input = standard(input);
-            }
-            self.augment.apply(epoch, indices, &mut batch.input).map_err(|error| error.at("augmentation"))?;
+            let mut change = || {
+                let (at, _) = self.data.input_shapes().chosen(self.input.as_deref())?;
+                let mut input = standard(batch.take_input_at(at));
+                let result = self.augment.apply(epoch, indices, &mut input);
+                batch.set_input_at(at, input);
+                result
+            };
+            change().map_err(|error: Error| error.at("augmentation"))?;
         }
         Ok(())
     }

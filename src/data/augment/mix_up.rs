@@ -1,9 +1,10 @@
 //! Mixup: mixtures of pairs of samples.
 
-use crate::data::{Batch, Dataset, Pass};
+use crate::data::{Batch, Dataset, InputShapes, MixedTargets, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
+use crate::shown::cut;
 use crate::tensor::{Tensor, recycle, slice, slice_mut, standard};
 
 /// The range of the distribution's parameter. Far outside of it, every share is 0, 1 or a half.
@@ -30,9 +31,9 @@ const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// let mut batch = Batch::<f32, Tensor>::default();
 /// train.read(&[7], Pass::Train { epoch: 1 }, &mut batch)?;
 /// let sum: f32 = batch.target.iter().enumerate().map(|(class, t)| class as f32 * t).sum();
-/// assert!((sum - batch.input[[0, 0, 0]]).abs() < 1e-5); // mixed alike
+/// assert!((sum - batch.inputs[0][[0, 0, 0]]).abs() < 1e-5); // mixed alike
 /// train.read(&[7], Pass::Evaluate, &mut batch)?;
-/// assert_eq!((batch.input[[0, 0, 0]], batch.target[[0, 7]]), (7.0, 1.0));
+/// assert_eq!((batch.inputs[0][[0, 0, 0]], batch.target[[0, 7]]), (7.0, 1.0));
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
@@ -71,19 +72,31 @@ impl<D> MixUp<D> {
     }
 }
 
-impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
-    type Target = Tensor<F>;
+#[deny(clippy::missing_trait_methods)]
+impl<F: Scalar, D: Dataset<F>> Dataset<F> for MixUp<D>
+where
+    D::Target: MixedTargets<F>,
+{
+    type Target = D::Target;
 
     fn len(&self) -> usize {
         self.data.len()
     }
 
-    fn input_shape(&self) -> &[usize] {
-        self.data.input_shape()
+    fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    fn input_shapes(&self) -> InputShapes<'_> {
+        self.data.input_shapes()
     }
 
     fn class_names(&self) -> &[String] {
         self.data.class_names()
+    }
+
+    fn class_names_of(&self, target: &str) -> &[String] {
+        self.data.class_names_of(target)
     }
 
     fn remarks(&self) -> &[String] {
@@ -98,9 +111,17 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
         self.data.is_finite()
     }
 
-    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Tensor<F>>) -> Result<()> {
+    fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         let Pass::Train { epoch } = pass else { return Ok(()) };
+        if let InputShapes::Named(ports) = self.data.input_shapes()
+            && let Some(port) = ports.iter().find(|port| port.is_ids())
+        {
+            let what = format!("the input {:?}", cut(port.name()));
+            return Err(Error::data(what, "be numbers to be mixed", "ids")
+                .help("Leave MixUp out: a mixture of two ids is another id.")
+                .at("mix-up"));
+        }
         let draw = |i: &usize| {
             let mut draws = self.random.at(epoch, *i as u64);
             (draws.below(self.data.len()), F::of(draws.beta(self.alpha)))
@@ -116,8 +137,10 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
                 }
             }
         }
-        mix("inputs", &mut batch.input, other.input, &shares)?;
-        mix("targets", &mut batch.target, other.target, &shares)?;
+        for (input, other) in batch.inputs.iter_mut().zip(other.inputs) {
+            mix("inputs", input, other, &shares)?;
+        }
+        batch.target.mix(other.target, &mut |target, other| mix("targets", target, other, &shares))?;
         if let (Some(weights), Some(others)) = (&mut batch.weights, other.weights) {
             for ((weight, other), &share) in weights.chunks_mut(1).zip(others.chunks(1)).zip(&shares) {
                 F::mixed(weight, other, share);
@@ -127,7 +150,7 @@ impl<F: Scalar, D: Dataset<F, Target = Tensor<F>>> Dataset<F> for MixUp<D> {
     }
 
     /// Returns the unmixed targets: a check that they pass holds for their mixtures too.
-    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, Tensor<F>>) -> Result<bool> {
+    fn read_targets(&self, indices: &[usize], batch: &mut Batch<F, D::Target>) -> Result<bool> {
         self.data.read_targets(indices, batch)
     }
 }

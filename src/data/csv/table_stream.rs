@@ -7,7 +7,7 @@ use super::columns::{Columns, Labels, Range, Row};
 use super::records::{Record, first_record};
 use super::table::{TableCsv, array};
 use crate::data::file::{PlacedFile, each_run};
-use crate::data::{Batch, Dataset, Pass, Targets, check_indices};
+use crate::data::{Batch, Dataset, InputShapes, Pass, Targets, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use ndarray::Array2;
@@ -172,8 +172,8 @@ impl<F: Scalar, T: Targets> Dataset<F> for TableStream<T> {
         self.places.len() - 1
     }
 
-    fn input_shape(&self) -> &[usize] {
-        &self.shape
+    fn input_shapes(&self) -> InputShapes<'_> {
+        InputShapes::One(&self.shape)
     }
 
     fn class_names(&self) -> &[String] {

@@ -11,9 +11,9 @@
 //! has memory for.
 
 use super::Header;
-use crate::data::arrays::check_read;
 use crate::data::file::{PlacedFile, each_run};
-use crate::data::{Batch, Dataset, Element, Pass, Targets, check_indices, idx};
+use crate::data::stored::check_read;
+use crate::data::{Batch, Dataset, Element, InputShapes, Pass, Targets, check_indices, idx};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::shown::count;
@@ -216,8 +216,8 @@ impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
         self.shape[0]
     }
 
-    fn input_shape(&self) -> &[usize] {
-        &self.shape[1..]
+    fn input_shapes(&self) -> InputShapes<'_> {
+        InputShapes::One(&self.shape[1..])
     }
 
     fn class_names(&self) -> &[String] {

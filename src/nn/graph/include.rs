@@ -7,7 +7,7 @@ use super::nodes::Named;
 use super::transfer::Recording;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::model::Port;
+use crate::nn::port::Port;
 
 impl<F: Scalar> GraphBuilder<F> {
     /// Adds all nodes of a built graph, with its parameters, and returns the values of its outputs. Its inputs are these

@@ -9,9 +9,10 @@ use crate::codec;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::ErasedInfer;
-use crate::nn::model::{Infer, Port, PortNames, sealed};
+use crate::nn::model::{Infer, sealed};
 use crate::nn::node::Node;
 use crate::nn::output_activation::{OutputActivation, WithoutActivation};
+use crate::nn::port::{Port, PortNames};
 use crate::nn::shape_checks::check_batch_shape;
 use crate::tensor::{CowTensor, Tensor, owned, recycle, standard};
 

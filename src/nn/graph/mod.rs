@@ -106,9 +106,8 @@ pub(crate) type InferGraph<F> = Dag<F, dyn ErasedInfer<F>, dyn InferOp<F>>;
 /// ```
 ///
 /// [`Value`] has the operations. A graph with one input and one output is also a [`Layer`](crate::nn::Layer), so it may
-/// be a layer of a [`Sequential`](crate::nn::Sequential) or of another graph. The trainer and `predict` take graphs of one
-/// input and one output so far, and refuse others, which are run by [`Infer::infer`](crate::nn::Infer::infer) and trained
-/// by [`Model::train`](crate::nn::Model::train).
+/// be a layer of a [`Sequential`](crate::nn::Sequential) or of another graph. One with several outputs is trained with
+/// `Losses`, by the names of its outputs; [`predict_named`](crate::nn::Predict::predict_named) takes inputs by name.
 ///
 /// | | Plywood | Keras functional API | PyTorch `nn.Module` |
 /// |---|---|---|---|

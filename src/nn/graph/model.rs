@@ -5,9 +5,10 @@ use super::nodes::NodeKind;
 use crate::error::Result;
 use crate::kernels::Scalar;
 use crate::nn::erased::Mode;
-use crate::nn::model::{Infer, Model, ModelCache, Port, infer_as, of_type, sealed};
+use crate::nn::model::{Infer, Model, ModelCache, infer_as, of_type, sealed};
 use crate::nn::node::Node;
 use crate::nn::output_activation::OutputActivation;
+use crate::nn::port::Port;
 use crate::tensor::{CowTensor, Tensor};
 use std::any::Any;
 

@@ -8,7 +8,7 @@ use super::plan;
 use super::transfer::Recording;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
-use crate::nn::model::Port;
+use crate::nn::port::Port;
 use crate::nn::sequential::Sequential;
 
 impl<F: Scalar> Graph<F> {

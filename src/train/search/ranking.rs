@@ -182,7 +182,7 @@ mod tests {
         let run = |&value: &f64| {
             let epochs = (1..=epochs as u64).map(|n| Epoch::new(n, Vec::new(), 0.1, 0.25)).collect();
             let history = History { epochs };
-            let evaluation = Evaluation { loss: value, metrics: Vec::new() };
+            let evaluation = Evaluation { loss: value, losses: Vec::new(), metrics: Vec::new() };
             TrialRun { fold: 0, seed: 0, value, evaluation, history, stopped }
         };
         let trial =

@@ -72,8 +72,7 @@ impl Job<'_> {
         let evaluation = trainer.evaluate(&model, held_out)?;
         // The watch has checked that the value exists.
         let value = match self.monitor.name().strip_prefix("val_") {
-            Some("loss") => Some(evaluation.loss),
-            Some(metric) => evaluation.get(metric),
+            Some(name) => evaluation.get(name),
             None => history.last(self.monitor.name()),
         };
         Ok(TrialRun {

@@ -1,13 +1,14 @@
 //! Writing checkpoints during training.
 
 use super::Trainer;
+use super::checks::{saved, without_kind};
 use super::fit::Fit;
-use crate::error::{Error, Result};
-use crate::io::checkpoint::{Checkpoint, Position, Saved, StoredModel};
+use crate::error::Result;
+use crate::io::checkpoint::{Checkpoint, Position, StoredModel};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
-use crate::state::{Kind, State};
 use crate::train::checkpoint_folder::{Checkpoints, ENDING, file_name};
+use crate::train::objective::Part;
 use crate::train::run::place_of;
 use std::borrow::Cow;
 
@@ -17,31 +18,6 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
         self.settings.checkpoints = Some(checkpoints);
         self
-    }
-
-    /// Checks the folder for checkpoints, and that a resumed run fits settings and data, before anything is changed.
-    pub(super) fn check_checkpoints(&self, samples: usize) -> Result<()> {
-        let Self { settings, run } = self;
-        if let Some(pending) = &run.pending {
-            self.same_settings(&pending.settings, Some(samples)).map_err(|error| error.at("resumed run"))?;
-            if pending.position.batches > 0 {
-                let was: Vec<&str> = pending.metric_names.iter().map(String::as_str).collect();
-                self.same_metrics(&was).map_err(|error| error.at("resumed run"))?;
-            }
-            let begun = run.history.epochs.len() + usize::from(pending.position.batches > 0);
-            if settings.epochs < begun {
-                let expected = format!("at least {begun}, as many as the resumed run has begun");
-                return Err(Error::argument("epochs", expected, settings.epochs)
-                    .help("`epochs` counts those before the interruption, too."));
-            }
-        }
-        if let Some(checkpoints) = &settings.checkpoints {
-            checkpoints.check()?;
-            run.metrics.iter().try_for_each(|m| saved(m.name(), m.kind(), m.state()).map(drop))?;
-            run.callbacks.iter().try_for_each(|c| saved(c.name(), c.kind(), c.state()).map(drop))?;
-            checkpoints.open(run.pending.as_deref())?;
-        }
-        Ok(())
     }
 }
 
@@ -109,25 +85,11 @@ impl<F: Scalar, L: Loss<F>, T: Default + Send, U> Fit<'_, F, L, T, U> {
             model: StoredModel::Borrowed(self.model.as_infer()),
             optimizer: run.optimizer.state(self.model),
             settings: self.settings.of_run(self.data.len(), run.optimizer.batches_in_a_step()),
-            position: Position { seconds: if within { self.seconds() } else { 0.0 }, ..run.position },
+            position: Position { seconds: if within { self.seconds() } else { 0.0 }, ..run.position.clone() },
             history: Cow::Borrowed(&run.history),
+            loss_names: self.objective.parts.iter().filter(|_| within).map(Part::value_name).collect(),
             metrics: metrics.collect::<Result<_>>()?,
             callbacks: callbacks.collect::<Result<_>>()?,
         })
     }
-}
-
-/// Returns the state of the metric or callback called `name`, under its kind.
-fn saved<F: Scalar>(name: &str, kind: Option<Kind>, state: Option<State<F>>) -> Result<Option<Saved<F>>> {
-    match (kind, state) {
-        (_, None) => Ok(None),
-        (Some(kind), Some(state)) => Ok(Some(Saved { kind: kind.name().to_owned(), state })),
-        (None, Some(_)) => Err(without_kind(name)),
-    }
-}
-
-/// The error of a metric or callback called `name` that has a state but no kind.
-fn without_kind(name: &str) -> Error {
-    Error::data(name, "have a kind, as it has a state", "none")
-        .help("Write `kind` beside `state`: `Some(const { Kind::own(\"my_crate.name\") })`.")
 }

@@ -15,8 +15,9 @@ use crate::state::State;
 use crate::target::AsTarget;
 use crate::train::callbacks::context::Hook;
 use crate::train::compatibility::no_weight;
+use crate::train::objective::{Sums, finite, weighted};
 use crate::train::prefetch::{Ahead, Batches};
-use crate::train::run::{Values, values};
+use crate::train::run::Values;
 use std::ops::ControlFlow;
 
 impl<F: Scalar, L: Loss<F>, T, U> Fit<'_, F, L, T, U>
@@ -51,7 +52,7 @@ where
         self.batches(batch)?;
         let loss = self.run.loss();
         let mut all = vec![("loss".to_owned(), loss)];
-        all.extend(values(&self.run.metrics));
+        all.extend(self.run.losses_and_metrics());
         self.last_step()?;
         self.run.optimizer.evaluation_weights(self.model)?;
         all.extend(self.validate()?);
@@ -80,10 +81,11 @@ where
         let _ = batches.each(ahead, batch, &mut |number, positions, batch| {
             self.batch(done + number + 1, positions, batch)
         })?;
-        if self.run.position.weight == 0.0 {
-            return Err(no_weight());
+        let sums = &self.run.position.losses;
+        match self.objective.parts.iter().zip(sums).find(|(_, sum)| sum.weight == 0.0) {
+            None => Ok(()),
+            Some((part, _)) => Err(part.place(no_weight())),
         }
-        Ok(())
     }
 
     /// Processes one batch that was read from these positions, with its step, callbacks and checkpoint; breaks if a
@@ -95,37 +97,38 @@ where
         batch: &mut Batch<F, T>,
     ) -> Result<ControlFlow<()>> {
         self.now.batch = number;
-        let loss = self.step(positions, batch)?;
+        let sums = self.step(positions, batch)?;
         let position = &mut self.run.position;
-        position.loss += loss.sum;
-        position.weight += loss.weight;
+        position.losses.resize(sums.len(), LossSum::default());
+        position.losses.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
         position.batches = number as u64;
         self.call(Hook::BatchEnd)?;
         if !self.now.stop {
             self.save_within()?;
         }
         let run = &*self.run;
-        self.reporter.batch(number, &|| run.loss(), &|| values(&run.metrics));
+        self.reporter.batch(number, &|| run.loss(), &|| run.losses_and_metrics());
         Ok(if self.now.stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Forward, loss, backward and, if due, the optimizer's step.
-    fn step(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<LossSum> {
-        let (data, loss) = (self.data, &self.settings.loss);
-        let value = step::on_batch(self.model, loss, batch, (data, positions), &mut self.run.metrics)?;
-        if !value.sum.is_finite() {
+    fn step(&mut self, positions: &[usize], batch: &mut Batch<F, T>) -> Result<Sums> {
+        let (data, feed, objective) = (self.data, &self.feed, &self.objective);
+        let source = (data, positions, feed);
+        let sums = step::on_batch(self.model, objective, batch, source, &mut self.run.metrics)?;
+        if !finite(&sums) {
             let pass = Pass::Train { epoch: self.run.position.epochs_done };
             let at = (positions, pass, self.run.optimizer.steps() + 1);
-            return Err(in_training(self.model, loss, data, at)?);
+            return Err(in_training(self.model.as_infer(), objective, (data, feed), at)?);
         }
-        self.now.loss = value.mean();
+        self.now.loss = objective.total(&sums);
         // A step without any weight has a gradient of 0, but momentum and decay would still change the parameters.
-        let weighted = value.weight != 0.0;
+        let weighted = weighted(&sums);
         if self.run.optimizer.is_due(weighted) {
             self.call(Hook::Gradients)?;
         }
         self.run.optimizer.step_weighted(self.model, weighted)?;
-        Ok(value)
+        Ok(sums)
     }
 
     /// Takes the step for the remaining accumulated batches, and checks all parameters.
@@ -144,11 +147,9 @@ where
     fn validate(&mut self) -> Result<Values> {
         let Some(validation) = self.validation else { return Ok(Values::new()) };
         let metrics = &mut self.run.metrics;
-        let evaluation = measure(self.model, validation, &self.settings.loss, metrics)
+        let evaluation = measure(self.model.as_infer(), validation, &self.objective, metrics)
             .map_err(|error| error.at("validation"))?;
-        let mut values = vec![("val_loss".to_owned(), evaluation.loss)];
-        values.extend(evaluation.metrics.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
-        Ok(values)
+        Ok(evaluation.values().map(|(name, value)| (format!("val_{name}"), value)).collect())
     }
 
     /// Returns the epoch with these values, and moves the position to the beginning of the next epoch.

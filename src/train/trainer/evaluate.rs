@@ -2,7 +2,7 @@
 
 use super::Trainer;
 use super::non_finite::in_evaluation;
-use super::step::{self, Expected};
+use super::step;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::infer;
@@ -10,11 +10,13 @@ use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
 use crate::nn::Infer;
+use crate::nn::predict_parts::no_output;
 use crate::target::AsTarget;
 use crate::tensor::recycle;
 use crate::train::compatibility::{
-    begin_metrics, check_finite_target, check_outputs, check_targets, check_unknown, no_weight,
+    begin_metrics, check_finite_target, check_targets, check_unknown, no_weight,
 };
+use crate::train::objective::{Expected, Objective};
 use crate::train::run::values;
 
 /// The loss and the metrics of a model on a data set.
@@ -25,16 +27,23 @@ use crate::train::run::values;
 pub struct Evaluation {
     /// The loss: the mean over all samples, weighted by their weights.
     pub loss: f64,
+    /// Names and values of the losses of several outputs, such as "class_loss"; empty for a loss of one output.
+    pub losses: Vec<(String, f64)>,
     /// Names and values of the metrics, in the order in which they were added.
     pub metrics: Vec<(String, f64)>,
 }
 
 impl Evaluation {
-    /// Returns the metric with this name, for example "accuracy".
-    ///
-    /// The loss is not among them: it is a separate field.
+    /// Returns the value with this name: "loss", a metric such as "accuracy", or the loss of one of several outputs,
+    /// "class_loss".
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+        self.values().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// Returns all names and values: the loss, the losses of outputs, the metrics.
+    pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
+        let others = self.losses.iter().chain(&self.metrics);
+        std::iter::once(("loss", self.loss)).chain(others.map(|(name, value)| (&name[..], *value)))
     }
 }
 
@@ -66,45 +75,55 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         D: Dataset<F>,
         D::Target: AsTarget<L::Target>,
     {
-        let (model, loss) = (model.as_infer(), &self.settings.loss);
-        check_outputs(model, loss)
-            .and_then(|()| check_targets(model, loss, data))
-            .and_then(|()| measure(model, data, loss, &mut self.run.metrics))
-            .map_err(|error| error.at("evaluate"))
+        let (model, metrics) = (model.as_infer(), &mut self.run.metrics);
+        let mut evaluate = || {
+            let objective = Objective::new(model, &self.settings.loss)?;
+            infer::check_data(model, data)?;
+            check_targets(model, &objective, data)?;
+            measure(model, data, &objective, metrics)
+        };
+        evaluate().map_err(|error| error.at("evaluate"))
     }
 }
 
 /// [`Trainer::evaluate`] without its place in errors, because validation has another one, and without the check of
 /// outputs and targets, which the caller has already made. Sums are computed on this thread, piece after piece. The
 /// gradient that a loss computes along with its value is recycled.
-pub(super) fn measure<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+pub(super) fn measure<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
     model: &dyn Infer<F>,
-    data: &dyn Dataset<F, Target = T>,
-    loss: &L,
-    metrics: &mut [Box<dyn Metric<L::Target, F>>],
+    data: &dyn Dataset<F, Target = U>,
+    objective: &Objective<'_, F, T>,
+    metrics: &mut [Box<dyn Metric<T, F>>],
 ) -> Result<Evaluation> {
-    begin_metrics(model, loss, metrics)?;
+    begin_metrics(model, objective, metrics)?;
     metrics.iter_mut().for_each(|metric| metric.reset());
-    let activation = step::fused(model, loss);
-    let (mut total, mut seen) = (LossSum::default(), 0);
-    infer::outputs(model, data, activation.is_some(), &mut |output, batch| {
+    let feed = infer::check_data(model, data)?;
+    let (mut total, mut seen) = (vec![LossSum::default(); objective.parts.len()], 0);
+    infer::outputs(model, data, &objective.logits, &mut |mut outputs, batch| {
         check_finite_target(&batch.target)?;
         let expected = Expected { target: batch.target.as_target(), weights: batch.weights.as_deref() };
-        let samples = output.shape().first().copied().unwrap_or(0);
-        check_unknown(model, loss, &output)?;
-        let updated = step::update_metrics(metrics, activation, &output, expected);
-        let (value, grad) = step::loss(loss, activation, output, expected, samples.max(1) as f64)?;
-        recycle(grad);
-        if !value.sum.is_finite() {
-            return Err(in_evaluation(model, loss, data, seen..seen + samples)?);
+        let samples = step::samples_of(&outputs);
+        let updated = step::update_metrics(metrics, objective, &outputs, expected);
+        let mut finite = true;
+        for (part, total) in objective.parts.iter().zip(&mut total) {
+            let output = outputs[part.output].take().ok_or_else(no_output)?;
+            check_unknown(model, part, &output)?;
+            let (value, grad) = part.value_and_grad(output, expected, samples.max(1) as f64)?;
+            recycle(grad);
+            finite &= value.sum.is_finite();
+            *total += value;
+        }
+        if !finite {
+            return Err(in_evaluation(model, objective, (data, &feed), seen..seen + samples)?);
         }
         updated?;
-        total += value;
         seen += samples;
         Ok(())
     })?;
-    if total.weight == 0.0 {
-        return Err(no_weight());
+    if let Some((part, _)) = objective.parts.iter().zip(&total).find(|(_, sum)| sum.weight == 0.0) {
+        return Err(part.place(no_weight()));
     }
-    Ok(Evaluation { loss: total.mean(), metrics: values(metrics) })
+    let named = objective.parts.iter().filter(|part| part.name.is_some());
+    let losses = named.map(|part| part.value_name()).zip(total.iter().map(|sum| sum.mean())).collect();
+    Ok(Evaluation { loss: objective.total(&total), losses, metrics: values(metrics) })
 }

@@ -2,6 +2,7 @@
 
 use super::settings::Settings;
 use super::{Trainer, step};
+use crate::data::feed::Feed;
 use crate::data::{Dataset, split_at};
 use crate::error::{Error, Result};
 use crate::history::History;
@@ -10,17 +11,17 @@ use crate::io::checkpoint::Position;
 use crate::kernels::Scalar;
 use crate::kernels::platform::Instant;
 use crate::losses::Loss;
-use crate::nn::Model;
+use crate::nn::{Inputs, Model};
 use crate::state::State;
 use crate::target::AsTarget;
-use crate::tensor::Tensor;
 use crate::train::callbacks::context::{Hook, Now};
 use crate::train::callbacks::progress::Reporter;
 use crate::train::checkpoint_folder::Checkpoints;
 use crate::train::compatibility::{check_targets, check_trainable, check_training, no_weight};
+use crate::train::objective::{Expected, Objective, finite, weighted};
 use crate::train::run::{Run, load_callbacks};
+use crate::train::trainer::checks::check_checkpoints;
 use crate::train::trainer::non_finite::diverged;
-use crate::train::trainer::step::Expected;
 
 impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// Returns the history of the last `fit`, even if it ended with an error.
@@ -170,40 +171,37 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     /// a single sample where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)); or
     /// an input, a target or the loss is not finite. The step is then not taken, and its gradients are discarded.
     /// Parameters that a step has made infinite are detected by the next step; `fit` checks them after each epoch.
-    pub fn step<M: Model<F> + ?Sized>(
+    pub fn step<'a, M: Model<F> + ?Sized>(
         &mut self,
         model: &mut M,
-        input: Tensor<F>,
+        input: impl Into<Inputs<'a, F>>,
         target: &L::Target,
         weights: Option<&[F]>,
     ) -> Result<f64> {
         let (model, number) = (model.as_model(), self.run.optimizer.steps() + 1);
         let check = || {
             check_trainable(model)?;
-            check_training(model, &self.settings.loss)?;
-            step::check_batch(model, &input)?;
-            self.settings.loss.check_target(model.as_infer().output_shape(), target)
+            let objective = Objective::new(model.as_infer(), &self.settings.loss)?;
+            check_training(model, &objective)?;
+            let inputs = step::batch_of(model, input.into())?;
+            objective.check_target(model.as_infer(), target)?;
+            Ok((objective, inputs))
         };
         let at = |error: Error| error.at("step");
-        check().map_err(at)?;
-        let take = || {
+        let (objective, mut inputs) = check().map_err(at)?;
+        let mut take = || {
             self.run.optimizer.training_weights(model)?;
-            let loss = step::forward_backward(
-                model,
-                &self.settings.loss,
-                input,
-                Expected { target, weights },
-                &mut [],
-            )?;
-            if !loss.sum.is_finite() {
+            let expected = Expected { target, weights };
+            let sums = step::forward_backward(model, &objective, &mut inputs, expected, &mut [])?;
+            if !finite(&sums) {
                 let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
                 return Err(diverged(what, number));
             }
-            if loss.weight == 0.0 {
+            if !weighted(&sums) {
                 return Err(no_weight());
             }
             self.run.optimizer.step(model)?;
-            Ok(loss.mean())
+            Ok(objective.total(&sums))
         };
         let taken = take().map_err(at);
         if taken.is_err() {
@@ -226,21 +224,24 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         T: AsTarget<L::Target> + Default + Send,
         U: AsTarget<L::Target> + Default + Send,
     {
-        self.settings.check(model, data, &mut self.run.metrics)?;
+        let Self { settings, run, .. } = self;
+        let settings = &*settings;
+        let (objective, feed) = settings.check(model, data, &mut run.metrics)?;
         if let Some(validation) = validation {
-            check_data(model, validation)
-                .and_then(|()| check_targets(model, &self.settings.loss, validation))
+            check_data(model.as_infer(), validation)
+                .and_then(|_| check_targets(model.as_infer(), &objective, validation))
                 .map_err(|error| error.at("validation data"))?;
         }
-        let best = self.settings.checkpoints.as_ref().and_then(Checkpoints::monitor);
-        self.run.check_monitors(best, validation.is_some())?;
-        self.run.optimizer.check_next(model)?;
-        self.check_checkpoints(data.len())?;
-        let Self { settings, run, .. } = self;
+        run.losses = objective.parts.iter().map(|part| (part.name.map(str::to_owned), part.weight)).collect();
+        let best = settings.checkpoints.as_ref().and_then(Checkpoints::monitor);
+        run.check_monitors(best, validation.is_some())?;
+        run.optimizer.check_next(model)?;
+        check_checkpoints(settings, run, data.len())?;
         let steps = data.len().div_ceil(settings.batch_size_for(data.len()));
         let reporter = Reporter::new(settings.progress, settings.epochs, steps);
         let (now, start) = (Now::after(run.position.epochs_done), Instant::now());
-        Fit { model, data, validation, settings, run, now, reporter, unsaved: 0, start }.train()
+        Fit { model, data, validation, objective, feed, settings, run, now, reporter, unsaved: 0, start }
+            .train()
     }
 }
 
@@ -249,6 +250,10 @@ pub(super) struct Fit<'a, F: Scalar, L: Loss<F>, T, U> {
     pub model: &'a mut dyn Model<F>,
     pub data: &'a dyn Dataset<F, Target = T>,
     pub validation: Option<&'a dyn Dataset<F, Target = U>>,
+    /// The loss of each output of the model.
+    pub objective: Objective<'a, F, L::Target>,
+    /// The inputs of the data, in the order of the model's.
+    pub feed: Feed,
     pub settings: &'a Settings<L, F>,
     pub run: &'a mut Run<L::Target, F>,
     /// The position as callbacks see it, and their requests.
@@ -298,7 +303,7 @@ where
         match &run.pending {
             Some(pending) => {
                 self.reporter.note(&pending.line);
-                run.position = pending.position;
+                run.position = pending.position.clone();
             }
             None => {
                 run.history = History::default();

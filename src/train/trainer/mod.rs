@@ -1,6 +1,7 @@
 //! [`Trainer`]: its parts and its settings.
 
 mod checkpoints;
+mod checks;
 mod epochs;
 mod evaluate;
 mod fit;

@@ -3,15 +3,15 @@
 //! Inputs and targets have already been checked (`step.rs`), so the cause is the model or the loss. This code runs only
 //! on failure, so it may be slow.
 
-use super::step::{self, Expected};
+use crate::data::feed::Feed;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Scalar;
-use crate::losses::Loss;
 use crate::nn::Infer;
-use crate::nn::predict::infer_one;
+use crate::nn::predict_parts::{infer_all, no_output};
+use crate::shown::cut;
 use crate::target::AsTarget;
-use crate::tensor::owned;
+use crate::train::objective::{Expected, Objective};
 use std::ops::Range;
 
 /// The error for a number that is not finite in training.
@@ -31,58 +31,56 @@ pub(super) fn diverged(what: String, step: u64) -> Error {
 ///
 /// Reading again gives the same batch, because [`Dataset::read`] depends only on its arguments. Layers with random
 /// behaviour are traced in inference mode.
-pub(in crate::train) fn in_training<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+pub(in crate::train) fn in_training<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
     model: &dyn Infer<F>,
-    loss: &L,
-    data: &dyn Dataset<F, Target = T>,
+    objective: &Objective<'_, F, T>,
+    (data, feed): (&dyn Dataset<F, Target = U>, &Feed),
     (indices, pass, step): (&[usize], Pass, u64),
 ) -> Result<Error> {
     let mut batch = Batch::default();
     data.read(indices, pass, &mut batch)?;
-    let what = match model.find_non_finite(&mut [Some(batch.take_input())])? {
+    let what = match model.find_non_finite(&mut feed.take(&mut batch, indices.len())?)? {
         Some(what) => what,
-        None => loss_of(sample_of_infinite_loss(model, loss, data, indices, pass)?),
+        None => sample_of_infinite_loss(model, objective, (data, feed), indices, pass)?,
     };
     Ok(diverged(what, step))
 }
 
 /// The error for a loss that is not finite in an evaluation, although outputs and targets are.
-pub(super) fn in_evaluation<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+pub(super) fn in_evaluation<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
     model: &dyn Infer<F>,
-    loss: &L,
-    data: &dyn Dataset<F, Target = T>,
+    objective: &Objective<'_, F, T>,
+    data: (&dyn Dataset<F, Target = U>, &Feed),
     samples: Range<usize>,
 ) -> Result<Error> {
     let samples: Vec<usize> = samples.collect();
-    let what = loss_of(sample_of_infinite_loss(model, loss, data, &samples, Pass::Evaluate)?);
+    let what = sample_of_infinite_loss(model, objective, data, &samples, Pass::Evaluate)?;
     Ok(Error::new(ErrorKind::NonFinite { what, step: None }).help(
         "The model is infinitely wrong, or its outputs overflow: look at what it predicts for that sample.",
     ))
 }
 
-/// The name of a loss in errors.
-fn loss_of(sample: Option<usize>) -> String {
-    sample.map_or_else(|| "the loss".to_owned(), |sample| format!("the loss of sample {sample}"))
-}
-
-/// Returns the first of these samples whose loss is not finite when computed alone, in inference mode.
-fn sample_of_infinite_loss<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+/// Returns the name of the first loss of these samples that is not finite when computed alone, in inference mode: "the
+/// loss of sample 3", "the loss of output size of sample 3".
+fn sample_of_infinite_loss<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
     model: &dyn Infer<F>,
-    loss: &L,
-    data: &dyn Dataset<F, Target = T>,
+    objective: &Objective<'_, F, T>,
+    (data, feed): (&dyn Dataset<F, Target = U>, &Feed),
     indices: &[usize],
     pass: Pass,
-) -> Result<Option<usize>> {
-    let activation = step::fused(model, loss);
+) -> Result<String> {
     let mut batch = Batch::default();
     for &sample in indices {
         data.read(&[sample], pass, &mut batch)?;
-        let input = batch.take_input();
-        let output = owned(infer_one(model, input.into(), activation.is_some())?);
+        let mut outputs = infer_all(model, feed.take(&mut batch, 1)?, &objective.logits)?;
         let expected = Expected { target: batch.target.as_target(), weights: batch.weights.as_deref() };
-        if !step::loss(loss, activation, output, expected, 1.0)?.0.sum.is_finite() {
-            return Ok(Some(sample));
+        for part in &objective.parts {
+            let output = outputs[part.output].take().ok_or_else(no_output)?;
+            if !part.value_and_grad(output, expected, 1.0)?.0.sum.is_finite() {
+                let of = part.name.map_or_else(String::new, |name| format!(" of output {}", cut(name)));
+                return Ok(format!("the loss{of} of sample {sample}"));
+            }
         }
     }
-    Ok(None)
+    Ok("the loss".to_owned())
 }

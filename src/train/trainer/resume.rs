@@ -10,8 +10,9 @@
 //! get their previous states back; a callback that had no state before cannot be restored.
 
 use super::Trainer;
+use super::checks::{same_names, same_settings};
 use crate::error::{Error, Result};
-use crate::io::checkpoint::{Checkpoint, Position, RunSettings, Saved, is_whole};
+use crate::io::checkpoint::{Checkpoint, Position, Saved, is_whole};
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::nn::{Infer, Model, Registry};
@@ -191,13 +192,21 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         checkpoint: Checkpoint<'static, F>,
         passed_over: Vec<(PathBuf, Error)>,
     ) -> Result<Resumed> {
-        let Checkpoint { model: saved, optimizer, settings, position, history, metrics, callbacks } =
-            checkpoint;
+        let Checkpoint {
+            model: saved,
+            optimizer,
+            settings,
+            position,
+            history,
+            loss_names,
+            metrics,
+            callbacks,
+        } = checkpoint;
         let mut saved = saved.into_model()?;
         same_architecture(&*saved, model)?;
-        self.same_settings(&settings, None)?;
+        same_settings(&self.settings, &self.run, &settings, None)?;
         let metric_names = metrics.iter().map(|(name, _)| name.clone()).collect();
-        let metrics = self.try_metrics(&position, metrics)?;
+        let metrics = self.try_metrics(&position, &loss_names, metrics)?;
         let callbacks = self.places_of(callbacks)?;
         let run = &mut self.run;
         let optimizer_before = run.optimizer.state(model);
@@ -214,7 +223,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         }
         model.replace_by(saved)?;
         run.history = history.into_owned();
-        run.position = position;
+        run.position = position.clone();
         let (epochs, batches) = (run.history.epochs.len(), position.batches as usize);
         let resumed = Resumed { path: path.to_owned(), epochs, batches, passed_over };
         let line = resumed.to_string();
@@ -223,6 +232,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         run.pending = Some(Box::new(ToResume {
             settings,
             position,
+            loss_names,
             metric_names,
             metrics,
             callbacks,
@@ -237,13 +247,14 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
     fn try_metrics(
         &mut self,
         position: &Position,
+        loss_names: &[String],
         saved: Vec<(String, Option<Saved<F>>)>,
     ) -> Result<Vec<Option<State<F>>>> {
         if position.batches == 0 {
             return Ok(Vec::new());
         }
-        let was: Vec<&str> = saved.iter().map(|(name, _)| name.as_str()).collect();
-        self.same_metrics(&was)?;
+        let was: Vec<String> = saved.iter().map(|(name, _)| name.clone()).collect();
+        same_names(&self.settings, &self.run, loss_names, &was)?;
         let mut states = Vec::with_capacity(saved.len());
         for (metric, (name, saved)) in self.run.metrics.iter().zip(saved) {
             let (kind, own) =
@@ -258,21 +269,6 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let result = self.run.load_metrics(&states);
         self.run.metrics.iter_mut().for_each(|metric| metric.reset());
         result.map(|()| states)
-    }
-
-    /// Checks that the metrics are those of the epoch that is resumed.
-    pub(super) fn same_metrics(&self, was: &[&str]) -> Result<()> {
-        let is: Vec<&str> = self.run.metrics.iter().map(|metric| metric.name()).collect();
-        if was == is {
-            return Ok(());
-        }
-        let listed = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Err(Error::data(
-            "the metrics",
-            format!("be those saved within an epoch ({})", listed(was)),
-            listed(&is),
-        )
-        .help("Add the same metrics in the same order; after the end of an epoch they may differ."))
     }
 
     /// Returns the position of the callback for each state; several of one kind are matched in order.
@@ -294,41 +290,6 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
             }
         }
         Ok(places)
-    }
-
-    /// The settings that must not change; the number of samples is known only once there are data.
-    fn of_run(&self, samples: usize) -> RunSettings {
-        self.settings.of_run(samples, self.run.optimizer.batches_in_a_step())
-    }
-
-    /// Compares settings with those of a checkpoint; the error names all differences.
-    pub(super) fn same_settings(&self, saved: &RunSettings, samples: Option<usize>) -> Result<()> {
-        // Without data the saved number is used; the default batch size depends on it.
-        let set = self.of_run(samples.unwrap_or(saved.samples as usize));
-        let (mut was, mut is) = (Vec::new(), Vec::new());
-        let mut compare = |what: &str, saved: u64, set: u64| {
-            if saved != set {
-                was.push(format!("{what} {saved}"));
-                is.push(format!("{what} {set}"));
-            }
-        };
-        compare("seed", saved.seed, set.seed);
-        compare("batch size", saved.batch_size, set.batch_size);
-        compare("batches per step", saved.batches_per_step, set.batches_per_step);
-        compare("training samples", saved.samples, set.samples);
-        if saved.shuffle != set.shuffle {
-            was.push(format!("shuffle {}", saved.shuffle));
-            is.push(format!("shuffle {}", set.shuffle));
-        }
-        if was.is_empty() {
-            return Ok(());
-        }
-        Err(Error::data(
-            "the trainer",
-            format!("have the settings of the checkpoint ({})", was.join(", ")),
-            is.join(", "),
-        )
-        .help("Restore the settings, or begin another run in another folder."))
     }
 }
 

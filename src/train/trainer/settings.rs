@@ -1,6 +1,7 @@
 //! The settings of a trainer, which do not change during training.
 
 use crate::data::Dataset;
+use crate::data::feed::Feed;
 use crate::error::{Error, Result};
 use crate::infer::check_data;
 use crate::io::checkpoint::RunSettings;
@@ -13,6 +14,7 @@ use crate::target::AsTarget;
 use crate::train::callbacks::progress::Progress;
 use crate::train::checkpoint_folder::Checkpoints;
 use crate::train::compatibility::{begin_metrics, check_targets, check_training};
+use crate::train::objective::Objective;
 
 /// The settings of a trainer.
 pub(in crate::train) struct Settings<L: Loss<F>, F: Scalar> {
@@ -66,24 +68,26 @@ impl<L: Loss<F>, F: Scalar> Settings<L, F> {
         order
     }
 
-    /// Checks everything that needs no computation, and begins the metrics. `Optimizer::check_next` checks the learning
+    /// Checks everything that needs no computation, begins the metrics, and returns how loss and data belong to the model. `Optimizer::check_next` checks the learning
     /// rate and the norm for clipping, and each step the update rule's hyperparameters.
     pub fn check<T: AsTarget<L::Target> + Default + Send>(
         &self,
         model: &dyn Model<F>,
         data: &dyn Dataset<F, Target = T>,
         metrics: &mut [Box<dyn Metric<L::Target, F>>],
-    ) -> Result<()> {
-        check_data(model, data)?;
-        check_training(model, &self.loss)?;
-        begin_metrics(model, &self.loss, metrics)?;
-        check_targets(model, &self.loss, data)?;
+    ) -> Result<(Objective<'_, F, L::Target>, Feed)> {
+        let feed = check_data(model.as_infer(), data)?;
+        let objective = Objective::new(model.as_infer(), &self.loss)?;
+        check_training(model, &objective)?;
+        begin_metrics(model.as_infer(), &objective, metrics)?;
+        check_targets(model.as_infer(), &objective, data)?;
         if self.epochs == 0 {
             return Err(
                 Error::argument("epochs", "at least 1", 0).help("Give the number of passes over the data.")
             );
         }
-        self.check_batch_size(model, data.len())
+        self.check_batch_size(model, data.len())?;
+        Ok((objective, feed))
     }
 
     /// Checks the batch size for this many samples, and the size of the last batch.

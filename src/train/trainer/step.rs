@@ -13,20 +13,22 @@
 //! Both give the same value and the same gradients up to rounding; the second avoids the division by a tiny
 //! probability.
 
+use crate::data::feed::Feed;
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
-use crate::infer::{check_count, check_finite_input};
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum};
 use crate::metrics::Metric;
-use crate::nn::predict::no_output;
-use crate::nn::{Infer, Model, OutputActivation};
+use crate::nn::inputs::{Slots, owned_inputs, slots};
+use crate::nn::predict_parts::no_output;
+use crate::nn::{Infer, Inputs, Model};
 use crate::optim::gathered;
 use crate::predictions::nan_sample;
-use crate::target::{AsTarget, first_non_finite_row};
+use crate::shown::cut;
+use crate::target::{AsTarget, CLEAN, first_non_finite_row};
 use crate::tensor::{Tensor, copy, recycle, standard};
 use crate::train::compatibility::{check_finite_target, check_training, check_unknown};
-use ndarray::Dimension;
+use crate::train::objective::{Expected, Objective, Sums, finite};
 
 /// Runs forward and backward through a model: returns the loss, and accumulates the gradients in the parameters. It is
 /// the part of a step before [`Optimizer::step`](crate::optim::Optimizer::step), for custom training loops.
@@ -50,9 +52,12 @@ use ndarray::Dimension;
 ///
 /// | argument | shape |
 /// |---|---|
-/// | `input` | `[batch, …]`, with the input shape of the model |
+/// | `input` | `[batch, …]`, with the input shape of the model; [`Inputs`] by name for several |
 /// | `target` | the target type of the loss, for the same samples |
 /// | `weights` | one for each sample, or `None` |
+///
+/// With [`Losses`](crate::losses::Losses) the mean of the result is the weighted sum of the outputs' losses, and its weight
+/// the number of samples.
 ///
 /// After several calls the gradient is that of `Σ w · l / n` over all `n` samples of all calls, until
 /// [`Optimizer::step`](crate::optim::Optimizer::step) clears it. So a batch too large for the memory can be split into
@@ -83,83 +88,84 @@ use ndarray::Dimension;
 /// # Errors
 /// If model, loss, input, targets and weights do not fit each other, an input is not finite, or the batch has no
 /// samples, or only one where a layer needs more ([`Layer::check_batch_size`](crate::nn::Layer::check_batch_size)).
-pub fn accumulate<F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
+pub fn accumulate<'a, F: Scalar, M: Model<F> + ?Sized, L: Loss<F>>(
     model: &mut M,
     loss: &L,
-    input: Tensor<F>,
+    input: impl Into<Inputs<'a, F>>,
     target: &L::Target,
     weights: Option<&[F]>,
 ) -> Result<LossSum> {
     let model = model.as_model();
-    check_training(model, loss)?;
-    check_batch(model, &input)?;
-    loss.check_target(model.as_infer().output_shape(), target)?;
-    forward_backward(model, loss, input, Expected { target, weights }, &mut [])
+    let objective = Objective::new(model.as_infer(), loss)?;
+    check_training(model, &objective)?;
+    let mut inputs = batch_of(model, input.into())?;
+    objective.check_target(model.as_infer(), target)?;
+    let samples = samples_of(&inputs);
+    let sums = forward_backward(model, &objective, &mut inputs, Expected { target, weights }, &mut [])?;
+    Ok(objective.as_one(&sums, samples))
 }
 
-/// The values that a batch's outputs are compared with: the targets and, optionally, the samples' weights.
-pub(in crate::train) struct Expected<'a, T: ?Sized, F> {
-    pub target: &'a T,
-    pub weights: Option<&'a [F]>,
-}
-
-/// Two references can be copied, whatever their types.
-impl<T: ?Sized, F> Clone for Expected<'_, T, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: ?Sized, F> Copy for Expected<'_, T, F> {}
-
-/// Refuses a batch without samples, for which no mean gradient exists; one that is not finite; and a single sample if a
-/// layer needs more.
+/// Returns the inputs of a batch in the order of the model's. Refuses a batch without samples, for which no mean gradient
+/// exists; one that is not finite; and a single sample if a layer needs more.
 ///
 /// Asking the layers requires all intermediate shapes, which is too expensive for every step; the usual layers need at
 /// most two samples.
-pub(in crate::train) fn check_batch<F: Scalar>(model: &dyn Model<F>, input: &Tensor<F>) -> Result<()> {
-    check_input(input)?;
-    if input.shape().first() == Some(&1) { model.check_samples(1) } else { Ok(()) }
-}
-
-/// Refuses a batch without samples, or with a number that is not finite.
-pub(in crate::train) fn check_input<F: Scalar>(input: &Tensor<F>) -> Result<()> {
-    if input.shape().first() == Some(&0) {
-        return Err(
-            Error::data("the batch", "have at least one sample", "none").help("Leave such a batch out.")
-        );
+pub(in crate::train) fn batch_of<F: Scalar>(
+    model: &dyn Model<F>,
+    inputs: Inputs<'_, F>,
+) -> Result<Slots<Tensor<F>>> {
+    let inputs = checked_inputs(model.as_infer(), inputs)?;
+    if samples_of(&inputs) == 1 {
+        model.check_samples(1)?;
     }
-    check_finite_input(input)
+    Ok(inputs)
 }
 
-/// Returns the activation that the model ends in, if this loss fuses it.
-///
-/// Only softmax and the sigmoid can be skipped.
-pub(in crate::train) fn fused<F: Scalar, L: Loss<F>>(
+/// Returns the inputs of a batch in the order of the model's. Refuses one without samples, or with a number that is not
+/// finite.
+pub(in crate::train) fn checked_inputs<F: Scalar>(
     model: &dyn Infer<F>,
-    loss: &L,
-) -> Option<OutputActivation> {
-    let activation = model.final_activation(0);
-    (activation.can_be_fused() && activation == loss.fused_activation()).then_some(activation)
+    inputs: Inputs<'_, F>,
+) -> Result<Slots<Tensor<F>>> {
+    let inputs = owned_inputs(inputs.for_model(model.inputs())?);
+    for (port, input) in model.inputs().iter().zip(inputs.iter().flatten()) {
+        if input.shape().first() == Some(&0) {
+            return Err(
+                Error::data("the batch", "have at least one sample", "none").help("Leave such a batch out.")
+            );
+        }
+        if let Some(row) = first_non_finite_row(input) {
+            let what = match model.inputs() {
+                [_] => "the input".to_owned(),
+                _ => format!("the input {:?}", cut(port.name())),
+            };
+            return Err(Error::sample_not_finite(&what, row).help(CLEAN));
+        }
+    }
+    Ok(inputs)
+}
+
+/// The number of samples of a batch.
+pub(in crate::train) fn samples_of<F: Scalar>(inputs: &[Option<Tensor<F>>]) -> usize {
+    inputs.iter().flatten().next().and_then(|input| input.shape().first().copied()).unwrap_or(0)
 }
 
 /// Checks the inputs and targets of a batch that was read from these positions, and calls [`forward_backward`]. Errors
 /// name samples by their positions.
-pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> + Default + Send>(
+pub(in crate::train) fn on_batch<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
     model: &mut dyn Model<F>,
-    loss: &L,
-    batch: &mut Batch<F, T>,
-    (data, indices): (&dyn Dataset<F, Target = T>, &[usize]),
-    metrics: &mut [Box<dyn Metric<L::Target, F>>],
-) -> Result<LossSum> {
-    let input = batch.take_input();
+    objective: &Objective<'_, F, T>,
+    batch: &mut Batch<F, U>,
+    (data, indices, feed): (&dyn Dataset<F, Target = U>, &[usize], &Feed),
+    metrics: &mut [Box<dyn Metric<T, F>>],
+) -> Result<Sums> {
+    let mut inputs = feed.take(batch, indices.len())?;
     let target = &batch.target;
     let expected = Expected { target: target.as_target(), weights: batch.weights.as_deref() };
-    check_count(&input, indices.len())?;
-    let looked_at = if data.is_finite() { Ok(()) } else { check_finite_input(&input) };
+    let looked_at = if data.is_finite() { Ok(()) } else { feed.check_finite(&inputs) };
     looked_at
         .and_then(|()| check_finite_target(target))
-        .and_then(|()| forward_backward(model, loss, input, expected, metrics))
+        .and_then(|()| forward_backward(model, objective, &mut inputs, expected, metrics))
         .map_err(|error| error.in_data(|row| indices.get(row).copied()))
 }
 
@@ -170,70 +176,47 @@ pub(in crate::train) fn on_batch<F: Scalar, L: Loss<F>, T: AsTarget<L::Target> +
 ///
 /// The gradients of batches that no step has used yet are a mean over their samples. They are rescaled so that, with
 /// this batch, they become the mean over all samples.
-pub(in crate::train) fn forward_backward<F: Scalar, L: Loss<F>>(
+pub(in crate::train) fn forward_backward<F: Scalar, T: ?Sized>(
     model: &mut dyn Model<F>,
-    loss: &L,
-    input: Tensor<F>,
-    expected: Expected<'_, L::Target, F>,
-    metrics: &mut [Box<dyn Metric<L::Target, F>>],
-) -> Result<LossSum> {
-    let samples = input.shape().first().map_or(0, |&samples| samples as u64);
-    let activation = fused(model, loss);
-    let mut outputs = [None];
-    let cache = model.train(&mut [Some(input)], &[activation.is_some()], &mut outputs)?;
-    let [output] = outputs;
-    let output = output.ok_or_else(no_output)?;
-    if nan_sample(&output).is_some() {
-        return Ok(LossSum { sum: f64::NAN, weight: f64::NAN });
+    objective: &Objective<'_, F, T>,
+    inputs: &mut [Option<Tensor<F>>],
+    expected: Expected<'_, T, F>,
+    metrics: &mut [Box<dyn Metric<T, F>>],
+) -> Result<Sums> {
+    let samples = samples_of(inputs) as u64;
+    let mut outputs = slots(objective.logits.len());
+    let cache = model.train(inputs, &objective.logits, &mut outputs)?;
+    if outputs.iter().flatten().any(|output| nan_sample(output).is_some()) {
+        return Ok(objective.not_finite());
     }
-    check_unknown(model, loss, &output)?;
     // If the loss is not finite, that is the error to report, not that a metric has met a NaN.
-    let updated = update_metrics(metrics, activation, &output, expected);
+    let updated = update_metrics(metrics, objective, &outputs, expected);
     let before = gathered(model);
     let all = before + samples;
-    let (value, grad) = self::loss(loss, activation, output, expected, all.max(1) as f64)?;
-    if value.sum.is_finite() {
+    let mut gradients = slots(outputs.len());
+    let mut sums = Sums::new();
+    for part in &objective.parts {
+        let output = outputs[part.output].take().ok_or_else(no_output)?;
+        check_unknown(model.as_infer(), part, &output)?;
+        let (value, grad) = part.value_and_grad(output, expected, all.max(1) as f64)?;
+        sums.push(value);
+        if part.weight > 0.0 {
+            gradients[part.output] = Some(grad);
+        } else {
+            recycle(grad);
+        }
+    }
+    outputs.into_iter().flatten().for_each(recycle);
+    if finite(&sums) {
         updated?;
         if before > 0 {
             let share = F::of(before as f64 / all as f64);
             model.each_param_mut(&mut |_, param| param.scale_gradient(share));
         }
-        model.learn(cache, &mut [Some(grad)])?;
+        model.learn(cache, &mut gradients)?;
         model.each_param_mut(&mut |_, param| param.set_samples(all));
     }
-    Ok(value)
-}
-
-/// Returns the loss of the model's output (logits if the activation was skipped) and its gradient with respect to that
-/// output.
-pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
-    loss: &L,
-    activation: Option<OutputActivation>,
-    output: Tensor<F>,
-    Expected { target, weights }: Expected<'_, L::Target, F>,
-    divisor: f64,
-) -> Result<(LossSum, Tensor<F>)> {
-    let shape = output.raw_dim();
-    let (value, grad) = match activation {
-        Some(_) => loss.value_and_grad_logits(output, target, weights, divisor),
-        None => loss.value_and_grad(output, target, weights, divisor),
-    }?;
-    if grad.shape() == shape.slice() {
-        // A value that is not finite is reported by the caller, which finds the place.
-        return match first_non_finite_row(&grad).filter(|_| value.sum.is_finite()) {
-            None => Ok((value, grad)),
-            Some(row) => {
-                let what = format!("the gradient of {} at the output", loss.name());
-                Err(Error::sample_not_finite(&what, row).help(
-                    "The loss is finite, and its derivative is not, as that of `sqrt` at 0: change the formula there, or add a small number.",
-                ))
-            }
-        };
-    }
-    let what = format!("the gradient that {} returns", loss.name());
-    Err(Error::shape(what, format!("{:?}", shape.slice()), grad.shape()).help(
-        "The gradient has the outputs' shape. Targets of another shape were broadcast: compare the shapes in the loss.",
-    ))
+    Ok(sums)
 }
 
 /// Updates metrics with the predictions that `predict` would return.
@@ -242,22 +225,29 @@ pub(in crate::train) fn loss<F: Scalar, L: Loss<F>>(
 /// the logits themselves; the copy uses a spare buffer, which is recycled.
 pub(in crate::train) fn update_metrics<T: ?Sized, F: Scalar>(
     metrics: &mut [Box<dyn Metric<T, F>>],
-    activation: Option<OutputActivation>,
-    output: &Tensor<F>,
+    objective: &Objective<'_, F, T>,
+    outputs: &[Option<Tensor<F>>],
     Expected { target, weights }: Expected<'_, T, F>,
 ) -> Result<()> {
-    if metrics.is_empty() {
-        return Ok(());
+    for part in &objective.parts {
+        let (Some(output), true) =
+            (&outputs[part.output], metrics.iter().any(|metric| metric.output() == part.name))
+        else {
+            continue;
+        };
+        let mut of_part = metrics.iter_mut().filter(|metric| metric.output() == part.name);
+        let result = match part.activation {
+            None => of_part.try_for_each(|metric| metric.update(output, target, weights)),
+            Some(activation) => {
+                let logits =
+                    if output.is_standard_layout() { copy(output) } else { standard(output.clone()) };
+                let predictions = activation.apply(logits);
+                let result = of_part.try_for_each(|metric| metric.update(&predictions, target, weights));
+                recycle(predictions);
+                result
+            }
+        };
+        result.map_err(|error| part.place(error))?;
     }
-    match activation {
-        None => metrics.iter_mut().try_for_each(|metric| metric.update(output, target, weights)),
-        Some(activation) => {
-            let logits = if output.is_standard_layout() { copy(output) } else { standard(output.clone()) };
-            let predictions = activation.apply(logits);
-            let result =
-                metrics.iter_mut().try_for_each(|metric| metric.update(&predictions, target, weights));
-            recycle(predictions);
-            result
-        }
-    }
+    Ok(())
 }

@@ -65,7 +65,7 @@ fn assert_small((train, test): (Images, Images)) {
     let mut batch = crate::data::Batch::<f64, Vec<usize>>::default();
     let read = crate::data::Dataset::<f64>::read;
     read(&train, &[0], crate::data::Pass::Evaluate, &mut batch).unwrap();
-    assert!((batch.input[[0, 5, 5]] - 0.2).abs() < 1e-12);
+    assert!((batch.inputs[0][[0, 5, 5]] - 0.2).abs() < 1e-12);
 }
 
 #[test]

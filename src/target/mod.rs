@@ -1,5 +1,12 @@
 //! The conversion of a data set's targets to those of a loss.
 
+mod forms;
+mod named;
+
+pub use forms::{ClassTargets, MixedTargets, OfName};
+pub(crate) use named::FromNamed;
+pub use named::NamedTargets;
+
 use crate::kernels::Scalar;
 use crate::tensor::Tensor;
 
@@ -9,6 +16,9 @@ use crate::tensor::Tensor;
 /// |---|---|---|
 /// | `Vec<usize>` | `[usize]` | [`CrossEntropy`](crate::losses::CrossEntropy), [`Focal`](crate::losses::Focal), [`Hinge`](crate::losses::Hinge), [`BinaryCrossEntropy`](crate::losses::BinaryCrossEntropy) |
 /// | [`Tensor<F>`](Tensor) | `Tensor<F>` | [`MeanSquaredError`](crate::losses::MeanSquaredError), [`MeanAbsoluteError`](crate::losses::MeanAbsoluteError), [`Huber`](crate::losses::Huber), [`SoftCrossEntropy`](crate::losses::SoftCrossEntropy), [`KLDivergence`](crate::losses::KLDivergence), [`SoftBinaryCrossEntropy`](crate::losses::SoftBinaryCrossEntropy) |
+///
+/// For a model with several outputs, the data set has [`NamedTargets`] and the loss is
+/// [`Losses`](crate::losses::Losses).
 ///
 /// A custom data set and a custom loss may use their own target type. It is the data set's
 /// [`Target`](crate::data::Dataset::Target), with a `Default`, and the loss's [`Target`](crate::losses::Loss::Target):
@@ -35,7 +45,8 @@ use crate::tensor::Tensor;
     note = "class indices (`Vec<usize>`) go with CrossEntropy, Focal, Hinge, BinaryCrossEntropy and GraphLoss::classes",
     note = "numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError, Huber \
             and GraphLoss::new, and rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` \
-            makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`"
+            makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`",
+    note = "targets by name (`NamedTargets`) go with `Losses::of(output, loss)`"
 )]
 pub trait AsTarget<T: ?Sized> {
     /// Returns the targets in the form that the loss takes.
