@@ -214,6 +214,32 @@ fn a_batch_of_fit_allocates_nothing() {
     }
 }
 
+/// An epoch over two inputs and two outputs, with metrics of both, allocates as often with 60 batches as with 30.
+#[test]
+fn a_batch_of_several_inputs_and_outputs_allocates_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    set_threads(1).unwrap();
+    let g = Graph::builder();
+    let (image, row) = (g.input("image", [4, 4]), g.input("row", [2]));
+    let x = image.layer(Flatten).concat(&[row], -1).layer(Dense::units(8)).layer(ReLU);
+    g.output("class", x.layer(Dense::units(3)).layer(Softmax));
+    g.output("size", x.layer(Dense::units(1)));
+    let mut model = g.build().unwrap();
+    let losses = Losses::of("class", CrossEntropy::default()).and("size", MeanSquaredError, 0.5);
+    let mut trainer = Trainer::new(losses, Adam::default()).batch_size(10).progress(Progress::Silent);
+    let mut count = |samples: usize| {
+        let targets = TargetArrays::new()
+            .classes("class", (0..samples).map(|i| (i % 4 > 0).then_some(i % 3)).collect::<Vec<_>>())
+            .numbers("size", Array2::ones((samples, 1)));
+        let images = Array3::<u8>::ones((samples, 4, 4));
+        let data = Arrays::builder().input("row", Array2::<f32>::ones((samples, 2))).input("image", images);
+        let data = data.targets(targets).unwrap();
+        trainer.fit(&mut model, &data).unwrap(); // makes the buffers
+        allocations(|| drop(trainer.fit(&mut model, &data).unwrap())).0
+    };
+    assert_eq!(count(600), count(300));
+}
+
 #[test]
 fn shapes_of_pooling_and_upsampling_are_worked_out_without_their_rows() {
     const ROWS: usize = 1 << 28;

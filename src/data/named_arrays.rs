@@ -140,7 +140,7 @@ impl<F: Scalar> ArraysBuilder<F> {
         let largest = ids.iter().copied().max().unwrap_or(0);
         let input = if ids.ndim() == 0 {
             Err(Error::shape(what, "[samples, …]", &[]).help("Axis 0 counts the samples."))
-        } else if F::of(largest as f64).as_f64() as usize != largest || largest as u64 > 1 << 53 {
+        } else if largest as f64 > 2.0 / F::epsilon().as_f64() {
             Err(Error::data(what, format!("have ids that are exact in {}", F::NAME), largest)
                 .help("Number the ids from 0."))
         } else {

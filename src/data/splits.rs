@@ -238,7 +238,8 @@ where
 {
     let first = first_part(data.len(), share)?;
     let classes = samples_by_class(&labels::<F, D>(data, target)?);
-    if let Some((label, _)) = classes.iter().find(|(_, samples)| samples.len() == 1) {
+    let alone = |(label, samples): &&(usize, Vec<usize>)| *label != MISSING && samples.len() == 1;
+    if let Some((label, _)) = classes.iter().find(alone) {
         return Err(Error::data(format!("class {label}"), "have at least 2 samples", 1)
             .help("Leave the class out, or use `random_split`."));
     }

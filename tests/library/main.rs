@@ -73,6 +73,8 @@ mod reference;
 mod saving;
 mod search;
 mod serde_values;
+mod several;
+mod several_data;
 mod silent;
 mod sizes;
 mod sklearn;
