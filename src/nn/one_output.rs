@@ -32,7 +32,7 @@ use std::fmt;
 /// let targets = TargetArrays::new().classes("class", vec![0, 1, 1]).numbers("sum", array![3.0f32, 2.0, 1.0]);
 /// let data = Arrays::builder().input("x", array![[3.0f32, 0.0], [0.0, 2.0], [1.0, 0.0]]).targets(targets)?;
 ///
-/// let report = evaluate::classification_report(&model.output("class")?, &OneTarget::classes("class", &data))?;
+/// let report = evaluate::classification_report(&model.output("class")?, &OneTarget::classes("class", &data)?)?;
 /// assert_eq!(report.accuracy, 2.0 / 3.0);
 /// # Ok::<(), plywood::Error>(())
 /// ```

@@ -230,15 +230,16 @@ fn reports_and_pictures_are_of_one_output() {
     let data = builder.targets(targets().numbers("labels", labels)).unwrap();
     let model = model();
     let of_class: OneOutput<'_> = model.output("class").unwrap();
-    let classes = OneTarget::classes("class", &data);
+    let classes = OneTarget::classes("class", &data).unwrap();
+    assert_eq!(classes.indices(), [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]);
     let report = evaluate::classification_report(&of_class, &classes).unwrap();
     assert_eq!((report.classes[1].name.as_str(), report.classes[1].recall), ("odd", 5.0 / 5.0));
     let matrix = evaluate::confusion_matrix(&of_class, &classes).unwrap();
     assert!(matrix.to_string().contains("even"), "{matrix}");
     let (truth, predicted) = evaluate::classes(&of_class, &classes).unwrap();
-    assert_eq!((truth.len(), predicted[1..].iter().all(|&class| class == 1)), (SAMPLES, true));
+    assert_eq!((truth.len(), predicted[1..].iter().all(|&class| class == 1)), (SAMPLES - 1, true));
     evaluate::error_analysis(&of_class, &classes).unwrap();
-    let of_labels = OneTarget::numbers("labels", &data);
+    let of_labels = OneTarget::numbers("labels", &data).unwrap();
     let report = evaluate::multi_label_report(&model.output("labels").unwrap(), &of_labels, 0.5).unwrap();
     assert!(report.to_string().contains("label") || report.labels.len() == 2);
     plywood::plot::samples_of("image", &of_class, &classes, &[0, 5]).unwrap();
@@ -267,6 +268,10 @@ fn reports_and_pictures_are_of_one_output() {
             "{text}"
         );
     }
+    let error = OneTarget::classes("kind", &data).unwrap_err().to_string();
+    assert!(error.starts_with("one target: the targets of the data must have \"kind\""), "{error}");
+    let error = OneTarget::classes("size", &data).unwrap_err().to_string();
+    assert!(error.starts_with("one target: the targets of \"size\" must be class indices"), "{error}");
     let error = model.output("kind").unwrap_err().to_string();
     assert_eq!(
         error,
