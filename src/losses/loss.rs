@@ -286,6 +286,12 @@ impl<F: Scalar, T: ?Sized> Terms<F, T> {
             let what = format!("the weight of the loss of {:?}", cut(&term.output));
             return Err(Error::argument(&what, "at least 0 and finite", term.weight).help("1 is usual."));
         }
+        if let Some(term) = self.list.iter().find(|t| t.output == "val" || t.output.starts_with("val_")) {
+            let expected = "not begin with \"val\", which is for values over validation data";
+            let found = format!("{:?}", cut(&term.output));
+            return Err(Error::data("the name of an output with a loss", expected, found)
+                .help("Name the output otherwise in the model."));
+        }
         if self.list.iter().all(|term| term.weight == 0.0) {
             return Err(Error::data("the weights of the losses", "include one above 0", "only 0")
                 .help("An output of weight 0 is evaluated, and not trained."));

@@ -414,6 +414,15 @@ fn losses_and_targets_that_do_not_fit_are_errors_before_the_first_step() {
     assert!(text.contains("probabilities for CrossEntropy"), "{text}");
     let text = fit_error(Losses::of("size", MeanSquaredError).and("class", MeanSquaredError, 1.0), &data());
     assert!(text.contains("the targets of \"class\" must be numbers, got class indices."), "{text}");
+    let g = Graph::builder();
+    let x = g.input("x", [2]);
+    g.output("val", x.layer(Dense::units(2)));
+    g.output("a", x);
+    let own = Losses::of("val", MeanSquaredError).without_loss("a");
+    let named = ArrayDataset::new(rows(), TargetArrays::new().numbers("val", rows())).unwrap();
+    let error =
+        Trainer::new(own, Adam::default()).fit(&mut g.build().unwrap(), &named).unwrap_err().to_string();
+    assert!(error.contains("the name of an output with a loss must not begin with \"val\""), "{error}");
     let x = || Arrays::builder().input("image", images()).input("row", rows());
     let with = |targets: TargetArrays| fit_error(losses(), &x().targets(targets).unwrap());
     let text = with(TargetArrays::new().classes("class", vec![0; SAMPLES]));
