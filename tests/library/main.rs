@@ -65,6 +65,7 @@ mod optimizer_threads;
 mod optimizers;
 mod output_activation;
 mod outside;
+mod own_loops;
 #[cfg(feature = "plots")]
 mod plots;
 mod ports;
