@@ -132,8 +132,8 @@ fn towers(users: usize, seed: u64) -> Result<Graph> {
 /// Prints the five best films that the user has not rated. Returns by how many stars the user likes them more than the
 /// average of the films that are not rated.
 fn recommend(model: &Graph, ratings: &Ratings, user: usize) -> Result<f64> {
-    let (users, films) = (Array1::from_elem(FILMS, user as f32), film_ids());
-    let predictions = model.predict_named(Inputs::of("user", &users).and("film", &films))?;
+    let (users, films) = (Array1::from_elem(FILMS, user), Array1::from_iter(0..FILMS));
+    let predictions = model.predict_named(Inputs::of_ids("user", &users).and_ids("film", &films))?;
     let stars: Vec<f32> = predictions.get("stars")?.iter().copied().collect();
     let rated: Vec<usize> = ratings
         .users
@@ -161,7 +161,8 @@ fn recommend(model: &Graph, ratings: &Ratings, user: usize) -> Result<f64> {
 /// films have the film's genre, as a share over all films.
 fn neighbours(model: &Graph, film: usize) -> Result<f64> {
     let tower = model.with_outputs(&[("vector", "property")])?; // the film's part alone, with one input
-    let vectors: Array2<f32> = tower.predict(&film_ids())?.into_dimensionality().map_err(Error::custom)?;
+    let mut vectors = tower.predict_named(Inputs::of_ids("film", &Array1::from_iter(0..FILMS)))?;
+    let vectors: Array2<f32> = vectors.take("vector")?.into_dimensionality().map_err(Error::custom)?;
     let lengths = vectors.mapv(|x| x * x).sum_axis(Axis(1)).mapv(f32::sqrt).insert_axis(Axis(1));
     let units = vectors / lengths;
     let cosines = units.dot(&units.t());
@@ -179,11 +180,6 @@ fn neighbours(model: &Graph, film: usize) -> Result<f64> {
     let share = (0..FILMS).map(same).sum::<usize>() as f64 / (5 * FILMS) as f64;
     println!("{:.0} % of the five nearest films have the same genre; by chance it is 20 %", 100.0 * share);
     Ok(share)
-}
-
-/// Returns all films, as the model's input: ids are numbers of its element type.
-fn film_ids() -> Array1<f32> {
-    (0..FILMS).map(|film| film as f32).collect()
 }
 
 /// Returns the genre of a film, which no model sees.

@@ -5,7 +5,6 @@
 
 use plywood::data::synthetic;
 use plywood::ndarray::{Array3, Axis};
-use plywood::nn::Outputs;
 use plywood::prelude::*;
 
 const CLASSES: usize = synthetic::CLASS_NAMES.len();
@@ -35,7 +34,7 @@ fn network() -> Result<Graph> {
 }
 
 /// Draws triplets of images: an anchor, another image of its class, and one of another class.
-fn triplets(images: &Array3<u8>, labels: &[usize], random: &Random) -> Result<Arrays<f32, Vec<usize>>> {
+fn triplets(images: &Array3<u8>, labels: &[usize], random: &Random) -> Result<Arrays<f32, ()>> {
     let of_class = |class| (0..labels.len()).filter(|&i| labels[i] == class).collect::<Vec<_>>();
     let classes: Vec<Vec<usize>> = (0..CLASSES).map(of_class).collect();
     let mut columns = [const { Vec::new() }; 3];
@@ -51,8 +50,7 @@ fn triplets(images: &Array3<u8>, labels: &[usize], random: &Random) -> Result<Ar
     for (name, column) in ["anchor", "like", "unlike"].into_iter().zip(&columns) {
         arrays = arrays.input(name, images.select(Axis(0), column)).scale(1.0 / 255.0);
     }
-    // The loss reads no targets, but a data set has some: here the classes of the anchors.
-    arrays.targets(columns[0].iter().map(|&i| labels[i]).collect::<Vec<_>>())
+    arrays.targets(()) // the loss reads none
 }
 
 /// The share of samples whose nearest other sample has the same label.
@@ -80,13 +78,11 @@ fn main() -> Result<()> {
 
     let mut network = network()?;
     let untrained = embeddings(&network, &pixels)?;
-    let mut trained = network.with_outputs(&[("triplet", "triplet")])?;
-    let loss = GraphLoss::output("triplet", Outputs::Numbers, |_, value| value);
+    let loss = Losses::of("triplet", OutputLoss).without_loss("embedding");
     let mut trainer = Trainer::new(loss, Adam::default()).epochs(EPOCHS).progress(Progress::Silent);
-    for (number, epoch) in trainer.fit(&mut trained, &data)?.epochs.iter().enumerate() {
+    for (number, epoch) in trainer.fit(&mut network, &data)?.epochs.iter().enumerate() {
         println!("epoch {:2}  loss {:.4}", number + 1, epoch.get("loss").unwrap_or(f64::NAN));
     }
-    network.load_state_dict(&trained.state_dict()?)?; // the names are the same
 
     println!("the share of test images whose nearest neighbour is of the same class");
     println!("by {} pixels: {:.3}", 28 * 28, neighbours_agree(&pixels, labels));

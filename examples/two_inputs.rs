@@ -88,7 +88,7 @@ fn main() -> Result<()> {
 
     // A report is of one output, and so of one target.
     let data = all.normalizer.apply_on("facts", test.data()?);
-    let kinds = OneTarget::classes("kind", &data);
+    let kinds = OneTarget::classes("kind", &data)?;
     let matrix = evaluate::confusion_matrix(&all.model.output("kind")?, &kinds)?;
     println!("\n{}\n", matrix.report());
     let runs = [("photo and facts", &all), ("photo alone", &photo), ("facts alone", &facts)];

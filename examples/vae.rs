@@ -7,7 +7,6 @@
 
 use plywood::data::synthetic;
 use plywood::ndarray::{ArrayViewD, Axis};
-use plywood::nn::Outputs;
 use plywood::prelude::*;
 
 /// The number of hidden numbers.
@@ -126,9 +125,8 @@ fn main() -> Result<()> {
     let mut model = autoencoder(&decoder)?;
 
     // The loss of an image is the mean over its pixels, so the divergence is divided by their number, too.
-    let divergence = GraphLoss::output("divergence", Outputs::Numbers, |_, value| value);
     let losses = Losses::of("image", SoftBinaryCrossEntropy::default());
-    let losses = losses.and("divergence", divergence, 1.0 / PIXELS as f64);
+    let losses = losses.and("divergence", OutputLoss, 1.0 / PIXELS as f64);
     let mut trainer = Trainer::new(losses, Adam::default()).epochs(EPOCHS).progress(Progress::Silent);
     let (train, test) = (WithNoise::new(train, Random::seed(3)), WithNoise::new(test, Random::seed(4)));
     let history = trainer.fit_with_validation(&mut model, &train, &test)?;

@@ -2,13 +2,14 @@
 //!
 //! | function | what it returns |
 //! |---|---|
+//! | [`predictions`] | the predictions for each sample, of any model |
 //! | [`classes`] | the predicted and the true class of each sample |
 //! | [`confusion_matrix`] | how often each class was taken for each |
 //! | [`classification_report`] | precision, recall and F1 of each class, and their means |
 //! | [`error_analysis`] | the classes that are confused, the most confident mistakes, the confidence by class |
 //! | [`multi_label_report`] | precision, recall and F1 of each label, where a sample may have several, and their means |
 //!
-//! All but the last are for classifiers, on data whose targets are class indices. Such a model's output is `[classes]`,
+//! All but the first and the last are for classifiers, on data whose targets are class indices. Such a model's output is `[classes]`,
 //! or a single number that stands for the second of two classes if it is above a threshold: 0.5 after a sigmoid, 0
 //! after a linear layer, whose output is a logit. Class indices mean that classes exclude each other, so with several
 //! outputs the largest decides, even if they are sigmoids. The last is for data whose targets are tensors of 0 and 1,
@@ -26,11 +27,46 @@ use crate::metrics::{
     ClassificationReport, ConfusionMatrix, ErrorAnalysis, LabelReport, check_class_count, yes_or_no,
 };
 use crate::nn::predict::{class_threshold, label_count, meaning};
-use crate::nn::{Infer, Outputs};
+use crate::nn::{Infer, Outputs, Predictions};
 use crate::predictions::Thresholds;
 use crate::tensor::Tensor;
 use crate::{infer, predictions};
 use ndarray::{Array2, Axis};
+
+/// Returns the predictions for a data set, in its order: one for each sample and output, by name.
+///
+/// The data are read and changed as in an evaluation (scaled, normalized, not augmented), so nothing of it is done again by
+/// hand:
+///
+/// ```
+/// use plywood::prelude::*;
+///
+/// let (_, test) = plywood::data::synthetic::garments(10, 100, 1)?; // bytes with a scale of 1 / 255
+/// let model = Sequential::builder([28, 28]).layer(Flatten).layer(Dense::units(10)).layer(Softmax).build()?;
+/// let predictions = evaluate::predictions(&model, &test)?;
+/// assert_eq!(predictions.get("output")?.shape(), [100, 10]);
+/// assert_eq!(predictions.classes("output")?, evaluate::classes(&model, &test)?.1);
+/// # Ok::<(), plywood::Error>(())
+/// ```
+///
+/// # Errors
+/// If model and data do not fit each other, the data cannot be read, or a prediction is NaN.
+pub fn predictions<F: Scalar, M: Infer<F> + ?Sized, D: Dataset<F>>(
+    model: &M,
+    data: &D,
+) -> Result<Predictions<F>> {
+    let model = model.as_infer();
+    let run = || {
+        let mut all = Predictions::empty(model, data.len())?;
+        let mut first = 0;
+        infer::outputs(model, data, &vec![false; model.outputs().len()], &mut |outputs, _| {
+            first += all.fill(first, &outputs)?;
+            Ok(())
+        })?;
+        Ok(all)
+    };
+    run().map_err(|error: Error| error.at("evaluate"))
+}
 
 /// Returns the true class and the predicted class of each sample.
 ///

@@ -34,7 +34,7 @@ pub use crate::init::Initializer;
 pub use crate::io::{Kind, Metadata, Save, Weights};
 pub use crate::losses::{
     BinaryCrossEntropy, CrossEntropy, Focal, GraphLoss, Hinge, Huber, KLDivergence, Loss, Losses,
-    MeanAbsoluteError, MeanSquaredError, SoftBinaryCrossEntropy, SoftCrossEntropy,
+    MeanAbsoluteError, MeanSquaredError, OutputLoss, SoftBinaryCrossEntropy, SoftCrossEntropy,
 };
 pub use crate::metrics::{
     Accuracy, AveragePrecision, BrierScore, CalibrationError, ExactMatch, FBeta, HammingLoss, LogLoss, MAE,

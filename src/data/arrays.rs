@@ -136,6 +136,7 @@ impl<E: Element, T: Targets> ArrayDataset<E, T> {
     /// The number of names is not checked; names beyond the model's classes are not used.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        const { assert!(!T::NAMED, "targets by name have class names of their own: `TargetArrays::class_names`") };
         self.names = names.into_iter().map(Into::into).collect();
         self
     }

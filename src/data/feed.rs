@@ -46,7 +46,10 @@ impl Feed {
                     InputShapes::One(_) => {
                         "The model was built for the shape given to `Sequential::builder`."
                     }
-                    InputShapes::Named(_) => "The model was built for this shape.",
+                    InputShapes::Named(_) => &format!(
+                        "Build the model with `g.input({:?}, {found:?})`, or give the data that shape.",
+                        cut(port.name())
+                    ),
                 };
                 return Err(Error::shape(what, format!("{:?}", port.shape()), found).help(help));
             }

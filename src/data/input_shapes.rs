@@ -43,9 +43,9 @@ impl<'a> InputShapes<'a> {
         }
     }
 
-    /// Returns the position and the shape of the input that a change is for: that with the name, or without one the
-    /// only input.
-    pub(crate) fn chosen(self, name: Option<&str>) -> Result<(usize, &'a [usize])> {
+    /// Returns the position and the shape of the input that a change or a picture is of: that with the name, or without one
+    /// the only input. `by` is the call that names one.
+    pub(crate) fn chosen(self, name: Option<&str>, by: &str) -> Result<(usize, &'a [usize])> {
         match (self, name) {
             (Self::Named(ports), Some(name)) => {
                 let at = ports.iter().position(|port| port.name() == name).ok_or_else(|| {
@@ -69,8 +69,8 @@ impl<'a> InputShapes<'a> {
             )
             .help("Leave the name out.")),
             (inputs, None) => inputs.only().map(|shape| (0, shape)).ok_or_else(|| {
-                Error::data("the input to change", "be named, as the data have several", "no name")
-                    .help(format!("Name one by `on`: the data have {self}."))
+                Error::data("the input", "be named, as the data have several", "no name")
+                    .help(format!("Name one by `{by}`: the data have {self}."))
             }),
         }
     }

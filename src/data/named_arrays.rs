@@ -7,6 +7,7 @@ use super::{Batch, Dataset, InputShapes, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::Port;
+use crate::nn::inputs::{id_too_large, largest_id};
 use crate::shown::cut;
 use ndarray::{Array, ArrayD, Dimension};
 use std::fmt::Debug;
@@ -66,9 +67,11 @@ impl<F: Scalar, T: Targets> Arrays<F, T> {
         Ok(self)
     }
 
-    /// Sets the names of the classes of targets without a name, in the order of their indices; reports use them.
+    /// Sets the names of the classes of targets without a name, in the order of their indices; reports use them. Targets by
+    /// name have [`TargetArrays::class_names`](super::TargetArrays::class_names); this does not compile for them.
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        const { assert!(!T::NAMED, "targets by name have class names of their own: `TargetArrays::class_names`") };
         self.names = names.into_iter().map(Into::into).collect();
         self
     }
@@ -135,14 +138,13 @@ impl<F: Scalar> ArraysBuilder<F> {
     #[must_use]
     pub fn ids<D: Dimension>(self, name: impl Into<String>, ids: Array<usize, D>) -> Self {
         let name = name.into();
-        let what = format!("the input {:?}", cut(&name));
         let ids = ids.into_dyn().as_standard_layout().into_owned();
         let largest = ids.iter().copied().max().unwrap_or(0);
         let input = if ids.ndim() == 0 {
+            let what = format!("the input {:?}", cut(&name));
             Err(Error::shape(what, "[samples, …]", &[]).help("Axis 0 counts the samples."))
-        } else if largest as f64 > 2.0 / F::epsilon().as_f64() {
-            Err(Error::data(what, format!("have ids that are exact in {}", F::NAME), largest)
-                .help("Number the ids from 0."))
+        } else if largest > largest_id::<F>() {
+            Err(id_too_large::<F>(&name, largest))
         } else {
             Ok(Box::new(Ids(ids)) as Box<dyn Input<F>>)
         };
@@ -171,8 +173,8 @@ impl<F: Scalar> ArraysBuilder<F> {
         self
     }
 
-    /// Ends with the targets: class indices, an array of numbers, or
-    /// [`TargetArrays`](super::TargetArrays) for several outputs.
+    /// Ends with the targets: class indices, an array of numbers,
+    /// [`TargetArrays`](super::TargetArrays) for several outputs, or `()` for losses that read none.
     ///
     /// ```
     /// use plywood::ndarray::Array2;

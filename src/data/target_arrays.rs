@@ -25,6 +25,8 @@ use ndarray::{Array, ArrayD, Axis, Dimension, Slice};
 #[derive(Clone, Debug)]
 pub struct TargetArrays<F: Scalar = f32> {
     list: Vec<Target<F>>,
+    /// A method that was called before there was a target.
+    early: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,13 +84,21 @@ impl ClassIndices for Vec<Option<usize>> {
 impl<F: Scalar> TargetArrays<F> {
     /// Makes targets for models of this element type: `TargetArrays::<f64>::new_of()`.
     pub fn new_of() -> Self {
-        Self { list: Vec::new() }
+        Self { list: Vec::new(), early: None }
     }
 
     fn add(mut self, name: String, values: Values<F>, present: Vec<bool>) -> Self {
         let (weights, class_names) = (None, Vec::new());
         self.list.push(Target { name, values, weights, present, nan_is_missing: false, class_names });
         self
+    }
+
+    /// The last target; a method that needs one and comes first is an error later.
+    fn last(&mut self, method: &'static str) -> Option<&mut Target<F>> {
+        if self.list.is_empty() {
+            self.early.get_or_insert(method);
+        }
+        self.list.last_mut()
     }
 
     /// Adds the classes of an output, one for each sample; of a list of `Option<usize>`, `None` is missing.
@@ -110,7 +120,7 @@ impl<F: Scalar> TargetArrays<F> {
     /// Without it, a NaN is an error.
     #[must_use]
     pub fn nan_is_missing(mut self) -> Self {
-        let Some(target) = self.list.last_mut() else { return self };
+        let Some(target) = self.last("nan_is_missing") else { return self };
         target.nan_is_missing = true;
         if let Values::Numbers(numbers) = &mut target.values
             && numbers.ndim() > 0
@@ -135,7 +145,7 @@ impl<F: Scalar> TargetArrays<F> {
     /// Sets a weight for each sample's last target; 0 leaves the sample out of that output's loss and metrics.
     #[must_use]
     pub fn weights(mut self, weights: Vec<f64>) -> Self {
-        if let Some(target) = self.list.last_mut() {
+        if let Some(target) = self.last("weights") {
             target.weights = Some(weights);
         }
         self
@@ -144,7 +154,7 @@ impl<F: Scalar> TargetArrays<F> {
     /// Sets the names of the classes of the last target, in the order of their indices; reports use them.
     #[must_use]
     pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        if let Some(target) = self.list.last_mut() {
+        if let Some(target) = self.last("class_names") {
             target.class_names = names.into_iter().map(Into::into).collect();
         }
         self
@@ -192,6 +202,7 @@ impl<F: Scalar> Target<F> {
 }
 
 impl<F: Scalar> Targets for TargetArrays<F> {
+    const NAMED: bool = true;
     type Batch = NamedTargets<F>;
 
     fn count(&self) -> usize {
@@ -199,9 +210,13 @@ impl<F: Scalar> Targets for TargetArrays<F> {
     }
 
     fn check(&self, samples: usize) -> Result<()> {
+        if let Some(method) = self.early {
+            return Err(Error::data(format!("`{method}`"), "follow a target", "none before it")
+                .help("Call `classes` or `numbers` first."));
+        }
         if self.list.is_empty() {
             return Err(Error::data("the targets", "be for at least one output", "none")
-                .help("Call `classes` or `numbers`."));
+                .help("Call `classes` or `numbers`; for losses that read no target, give `()`."));
         }
         for (at, target) in self.list.iter().enumerate() {
             if self.list[..at].iter().any(|before| before.name == target.name) {

@@ -10,6 +10,7 @@ use ndarray::{Array, Axis, Dimension};
 ///
 /// | type | shape | in a batch | losses |
 /// |---|---|---|---|
+/// | `()` | none | `()` | [`OutputLoss`](crate::losses::OutputLoss) |
 /// | `Vec<usize>` | a label for each sample | `Vec<usize>` | [`CrossEntropy`](crate::losses::CrossEntropy) |
 /// | `Array1<F>` | `[samples]` | `[batch]` | regression, with predictions `[batch]` |
 /// | `Array2<F>` | `[samples, outputs]` | `[batch, outputs]` | regression, soft cross-entropy |
@@ -18,10 +19,14 @@ use ndarray::{Array, Axis, Dimension};
 /// `F` is the model's element type: targets are not converted.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be targets",
-    note = "class indices are a `Vec<usize>`",
+    note = "class indices are a `Vec<usize>`; `()` is for losses that read no targets",
     note = "numbers are an array of the model's element type, `[samples, …]`, for one number a sample `[samples, 1]`"
 )]
 pub trait Targets: Sync {
+    /// Whether the targets have names, and each its own class names.
+    #[doc(hidden)]
+    const NAMED: bool = false;
+
     /// The targets of a batch; the buffer is reused from batch to batch.
     type Batch: Default + Send;
 
@@ -58,6 +63,23 @@ pub trait Targets: Sync {
     /// Labels are truncated in place; an array is copied.
     #[must_use]
     fn first(self, count: usize) -> Self;
+}
+
+/// Data without targets, for losses that read none, such as [`OutputLoss`](crate::losses::OutputLoss).
+impl Targets for () {
+    type Batch = ();
+
+    fn count(&self) -> usize {
+        0
+    }
+
+    fn check(&self, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn gather(&self, _: &[usize], (): &mut ()) {}
+
+    fn first(self, _: usize) -> Self {}
 }
 
 impl Targets for Vec<usize> {

@@ -12,6 +12,7 @@
 //! | [`MeanSquaredError`] | `[batch, …]` | a tensor of the same shape | `Σ_j (y_j - t_j)² / m` |
 //! | [`MeanAbsoluteError`] | `[batch, …]` | a tensor of the same shape | `Σ_j \|y_j - t_j\| / m` |
 //! | [`Huber`] | `[batch, …]` | a tensor of the same shape | squared up to `δ`, absolute beyond |
+//! | [`OutputLoss`] | `[batch]` or `[batch, 1]` | none | `y` |
 //!
 //! A model with several outputs has a loss for each: [`Losses`].
 //!
@@ -56,6 +57,7 @@ mod graph_target;
 mod hinge;
 mod kl_divergence;
 mod loss;
+mod output_loss;
 mod regression;
 mod several;
 
@@ -70,6 +72,7 @@ pub use hinge::Hinge;
 pub use kl_divergence::KLDivergence;
 pub use loss::{Loss, Terms};
 pub(crate) use loss::{Term, WeightsOf};
+pub use output_loss::OutputLoss;
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use several::Losses;
 

@@ -53,7 +53,9 @@ impl<F: Scalar> Losses<F> {
     /// Makes the loss of a model's output, with the weight 1.
     ///
     /// The loss may be any whose targets are class indices or numbers, or one that reads none
-    /// ([`GraphLoss::output`](super::GraphLoss::output)).
+    /// ([`OutputLoss`](super::OutputLoss), [`GraphLoss::output`](super::GraphLoss::output)). Weights are relative: give the
+    /// most important output this one, and the others a weight by [`and`](Losses::and). A loss of numbers is the mean over the
+    /// numbers of a sample, as everywhere: of an image of 784 pixels it is a 784th of their sum.
     pub fn of<L: Loss<F> + 'static>(output: impl Into<String>, loss: L) -> Self
     where
         L::Target: FromNamed<F>,
@@ -142,7 +144,10 @@ impl<F: Scalar> Loss<F> for Losses<F> {
         for name in targets.names() {
             let due: Vec<_> = list.iter().filter(|term| term.reads).map(|term| cut(&term.output)).collect();
             if !list.iter().any(|term| term.reads && term.output == name) {
-                let expected = format!("be for the outputs with a loss that reads them: {}", due.join(", "));
+                let expected = match &due[..] {
+                    [] => "be none, as no loss reads any".to_owned(),
+                    due => format!("be for the outputs with a loss that reads them: {}", due.join(", ")),
+                };
                 return Err(Error::data(
                     "the targets of the data",
                     expected,

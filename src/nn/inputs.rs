@@ -42,12 +42,45 @@ pub(crate) fn slots<T>(n: usize) -> Slots<T> {
 #[derive(Clone, Debug)]
 pub struct Inputs<'a, F: Scalar = f32> {
     list: SmallVec<[(Option<&'a str>, CowTensor<'a, F>); 1]>,
+    /// The name of an input with an id that the element type cannot hold, and the id.
+    too_large: Option<(&'a str, usize)>,
 }
 
 impl<'a, F: Scalar> Inputs<'a, F> {
     /// Gives the input with this name an array, `[batch, …]`.
     pub fn of(name: &'a str, array: impl IntoInput<'a, F>) -> Self {
-        Self { list: SmallVec::from_buf([(Some(name), array.into_input())]) }
+        Self { list: SmallVec::from_buf([(Some(name), array.into_input())]), too_large: None }
+    }
+
+    /// Gives the input with this name ids, `[batch]` or `[batch, steps]`, for an [`Embedding`](super::Embedding).
+    ///
+    /// ```
+    /// use plywood::ndarray::arr1;
+    /// use plywood::prelude::*;
+    ///
+    /// let g = Graph::builder();
+    /// let [user, film] = ["user", "film"].map(|name| g.input(name, []).layer(Embedding::vocabulary(50, 4)));
+    /// g.output("stars", (user * film).sum_keepdim(-1));
+    /// let inputs = Inputs::of_ids("user", &arr1(&[7, 7])).and_ids("film", &arr1(&[3, 49]));
+    /// assert_eq!(g.build()?.predict_named(inputs)?.get("stars")?.shape(), [2, 1]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    pub fn of_ids<S: Data<Elem = usize>, D: Dimension>(name: &'a str, ids: &ArrayBase<S, D>) -> Self {
+        Self { list: SmallVec::new(), too_large: None }.and_ids(name, ids)
+    }
+
+    /// Gives another input ids of the same samples.
+    #[must_use]
+    pub fn and_ids<S: Data<Elem = usize>, D: Dimension>(
+        mut self,
+        name: &'a str,
+        ids: &ArrayBase<S, D>,
+    ) -> Self {
+        if let Some(&id) = ids.iter().find(|id| **id > largest_id::<F>()) {
+            self.too_large.get_or_insert((name, id));
+        }
+        self.list.push((Some(name), ids.mapv(|id| F::of(id as f64)).into_dyn().into()));
+        self
     }
 
     /// Gives another input an array of the same samples.
@@ -59,6 +92,9 @@ impl<'a, F: Scalar> Inputs<'a, F> {
 
     /// Returns the tensors in the order of the model's inputs.
     pub(crate) fn for_model(self, model: &[Port]) -> Result<Slots<CowTensor<'a, F>>> {
+        if let Some((name, id)) = self.too_large {
+            return Err(id_too_large::<F>(name, id));
+        }
         let names: SmallVec<[Option<&str>; 4]> = self.list.iter().map(|(name, _)| *name).collect();
         let order = order(model, &names, "the inputs")?;
         let mut given: Slots<CowTensor<'a, F>> =
@@ -70,15 +106,26 @@ impl<'a, F: Scalar> Inputs<'a, F> {
 /// A single array without a name.
 impl<'a, F: Scalar, D: Dimension> From<Array<F, D>> for Inputs<'a, F> {
     fn from(array: Array<F, D>) -> Self {
-        Self { list: SmallVec::from_buf([(None, array.into_input())]) }
+        Self { list: SmallVec::from_buf([(None, array.into_input())]), too_large: None }
     }
 }
 
 /// A single array without a name.
 impl<'a, F: Scalar, S: Data<Elem = F>, D: Dimension> From<&'a ArrayBase<S, D>> for Inputs<'a, F> {
     fn from(array: &'a ArrayBase<S, D>) -> Self {
-        Self { list: SmallVec::from_buf([(None, array.into_input())]) }
+        Self { list: SmallVec::from_buf([(None, array.into_input())]), too_large: None }
     }
+}
+
+/// The largest id up to which all whole numbers are exact in the element type: 2²⁴ in `f32`.
+pub(crate) fn largest_id<F: Scalar>() -> usize {
+    (2.0 / F::epsilon().as_f64()) as usize
+}
+
+/// The error for an id that the element type does not hold exactly.
+pub(crate) fn id_too_large<F: Scalar>(input: &str, id: usize) -> Error {
+    Error::data(format!("the input {:?}", cut(input)), format!("have ids that are exact in {}", F::NAME), id)
+        .help("Number the ids from 0.")
 }
 
 mod sealed {

@@ -20,6 +20,7 @@ use super::port::{Port, PortNames};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::nn::erased::CacheSlot;
+use crate::shown::cut;
 use crate::tensor::{CowTensor, Tensor};
 use std::fmt::{Debug, Display};
 
@@ -169,6 +170,10 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     /// Runs the backward half: adds to the gradients of the parameters, given those at the outputs, which it takes. An
     /// output without a gradient has no part in the loss.
     ///
+    /// Gradients of several calls are added up. The gradients are taken as they are: one that is NaN is noticed by the next
+    /// loss, and samples are not counted, so `learn` and [`accumulate`](crate::train::accumulate), which keeps a mean over all its
+    /// samples, are not for the same step. A cache of [`eval`](Model::eval) gives the gradients of inference mode.
+    ///
     /// # Errors
     /// If the cache is that of another model, or a gradient has another shape than its output.
     fn learn(&mut self, cache: ModelCache, gradients: &mut [Option<Tensor<F>>]) -> Result<()>;
@@ -208,7 +213,7 @@ pub trait Model<F: Scalar = f32>: Infer<F> + Parameters<F> {
     /// ```
     ///
     /// For the gradient of a loss there is [`input_gradient`](crate::train::input_gradient). An input of ids has no
-    /// gradient, and gets zeros.
+    /// gradient, and gets zeros. A graph keeps what this takes only in `eval`; a cache of `train` is refused.
     ///
     /// # Errors
     /// If the cache is that of another model, or a gradient has another shape than its output.
@@ -308,10 +313,16 @@ pub(crate) fn check_one_output<F: Scalar>(model: &dyn Infer<F>) -> Result<()> {
 /// The error for a model with several inputs or outputs where one is read.
 pub(crate) fn several<F: Scalar>(model: &dyn Infer<F>, due: &str) -> Error {
     let found = PortNames(model.inputs(), model.outputs());
-    Error::data("the model", format!("have {due}"), found).help(
-        "Predict with several by `predict_named`, train several outputs with `Losses`, and report on one of them by \
-         `model.output(name)`.",
-    )
+    let inputs: Vec<String> =
+        model.inputs().iter().map(|port| format!("({:?}, …)", cut(port.name()))).collect();
+    let help = match model.inputs() {
+        [_, _, ..] if due == "one input" => {
+            format!("Give each by its name: `predict_named(Inputs::of{})`.", inputs.join(".and"))
+        }
+        _ => "Predict several outputs by `predict_named`, and report on one of them by `model.output(name)`."
+            .to_owned(),
+    };
+    Error::data("the model", format!("have {due}"), found).help(help)
 }
 
 /// The methods of [`Infer`] of a model that passes them on to another: `infer_as!(model => &model.inner)`.

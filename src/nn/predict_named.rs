@@ -4,7 +4,7 @@ use super::inputs::Inputs;
 use super::model::Infer;
 use super::output_activation::{OutputActivation, Outputs};
 use super::port::Port;
-use super::predict_parts::{PIECE, check_exclusive, class_threshold_of, labels_of, predict_share};
+use super::predict_parts::{PIECE, check_exclusive, class_threshold_of, labels_of, no_output, predict_share};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::nn::{batch_error, window};
@@ -12,7 +12,7 @@ use crate::predictions::{self, Thresholds};
 use crate::shown::cut;
 use crate::tensor::Tensor;
 use crate::threads::try_each;
-use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis, IxDyn, Slice};
+use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis, Slice};
 
 /// The predictions of a model for each of its outputs: the result of
 /// [`predict_named`](super::Predict::predict_named).
@@ -40,6 +40,32 @@ pub struct Predictions<F: Scalar = f32> {
 }
 
 impl<F: Scalar> Predictions<F> {
+    /// Makes room for the predictions for this many samples.
+    pub(crate) fn empty(model: &dyn Infer<F>, samples: usize) -> Result<Self> {
+        let outputs = model.outputs().iter().enumerate().map(|(k, port)| {
+            let shape = [&[samples], port.shape()].concat();
+            window::numbers("the predictions", &shape)?;
+            Ok((port.clone(), model.known_values(k), Tensor::zeros(shape)))
+        });
+        Ok(Self { outputs: outputs.collect::<Result<_>>()? })
+    }
+
+    /// Writes the predictions for the samples from `first` on, and returns their number.
+    pub(crate) fn fill(&mut self, first: usize, made: &[Option<Tensor<F>>]) -> Result<usize> {
+        let mut samples = 0;
+        for ((.., output), made) in self.outputs.iter_mut().zip(made) {
+            let made = made.as_ref().ok_or_else(no_output)?;
+            samples = made.shape().first().copied().unwrap_or(0);
+            let mut place = output.slice_axis_mut(Axis(0), Slice::from(first..first + samples));
+            if place.shape() != made.shape() {
+                return Err(Error::shape("the output", format!("{:?}", place.shape()), made.shape())
+                    .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
+            }
+            place.assign(made);
+        }
+        Ok(samples)
+    }
+
     fn at(&self, name: &str) -> Result<usize> {
         self.outputs.iter().position(|(port, ..)| port.name() == name).ok_or_else(|| {
             let names: Vec<&str> = self.names().collect();
@@ -116,13 +142,7 @@ pub(super) fn predict_named<F: Scalar>(
     let inputs = inputs.for_model(model.inputs())?;
     let inputs: Vec<ArrayViewD<'_, F>> = inputs.iter().flatten().map(|input| input.view()).collect();
     let batch = check_inputs(model.inputs(), &inputs)?;
-    let outputs = model.outputs().iter().enumerate().map(|(k, port)| {
-        let mut shape = IxDyn(&[&[batch], port.shape()].concat());
-        window::numbers("the predictions", ndarray::Dimension::slice(&shape))?;
-        let tensor = Tensor::zeros(std::mem::take(&mut shape));
-        Ok((port.clone(), model.known_values(k), tensor))
-    });
-    let mut outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let Predictions { mut outputs } = Predictions::empty(model, batch)?;
     let mut places: Vec<ArrayViewMutD<'_, F>> = outputs.iter_mut().map(|(.., y)| y.view_mut()).collect();
     let share = threads::share(batch, PIECE, threads::long_parts(batch.div_ceil(PIECE)));
     if share >= batch {

@@ -90,7 +90,7 @@ fn samples_by<F: Scalar>(
     input: Option<&str>,
 ) -> Result<Figure> {
     let at = |error: Error| error.at("plot samples");
-    let (shown, shape) = data.input_shapes().chosen(input).map_err(at)?;
+    let (shown, shape) = data.input_shapes().chosen(input, "samples_of").map_err(at)?;
     let sides = sides(shape).ok_or_else(|| {
         at(Error::shape("the samples", "[rows, columns] or [1 or 3, rows, columns]", shape)
             .help("Only images can be shown."))

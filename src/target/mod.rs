@@ -46,7 +46,7 @@ use crate::tensor::Tensor;
     note = "numbers (a tensor: an array of the model's element type) go with MeanSquaredError, MeanAbsoluteError, Huber \
             and GraphLoss::new, and rows of probabilities with SoftCrossEntropy, KLDivergence and SoftBinaryCrossEntropy; `OneHot` \
             makes rows of class indices; to predict a label as a number, make it an array `[samples, 1]`",
-    note = "targets by name (`NamedTargets`) go with `Losses::of(output, loss)`"
+    note = "targets by name (`NamedTargets`, of `TargetArrays`) go with `Losses::of(output, loss)`"
 )]
 pub trait AsTarget<T: ?Sized> {
     /// Returns the targets in the form that the loss takes.
@@ -56,6 +56,12 @@ pub trait AsTarget<T: ?Sized> {
     ///
     /// Training and evaluation call it for each batch and refuse such a target with an error that names its sample.
     fn first_non_finite(&self) -> Option<usize> {
+        None
+    }
+
+    /// The name of the target that [`first_non_finite`](AsTarget::first_non_finite) has found, of several.
+    #[doc(hidden)]
+    fn non_finite_name(&self) -> Option<&str> {
         None
     }
 }
@@ -70,6 +76,13 @@ impl AsTarget<[usize]> for Vec<usize> {
 impl AsTarget<()> for Vec<usize> {
     fn as_target(&self) -> &() {
         &()
+    }
+}
+
+/// Data without targets, for losses that read none.
+impl AsTarget<()> for () {
+    fn as_target(&self) -> &() {
+        self
     }
 }
 

@@ -69,6 +69,10 @@ impl<F: Scalar> Default for NamedTargets<F> {
 }
 
 impl<F: Scalar> NamedTargets<F> {
+    const fn none() -> Self {
+        Self { list: Vec::new() }
+    }
+
     fn find(&self, name: &str) -> Option<&Named<F>> {
         self.list.iter().find(|named| named.name == name)
     }
@@ -205,6 +209,12 @@ impl<F: Scalar> NamedTargets<F> {
         }
     }
 
+    /// The first row with a number that is not finite, and the name of its output.
+    fn non_finite(&self) -> Option<(usize, &str)> {
+        let numbers = self.list.iter().filter(|named| named.form == Form::Numbers);
+        numbers.filter_map(|named| Some((first_non_finite_row(&named.numbers)?, &named.name[..]))).min()
+    }
+
     /// Moves the classes of an output out.
     pub(crate) fn take_classes(&mut self, name: &str) -> Result<Vec<usize>> {
         <[usize]>::pick(self, name)?;
@@ -279,7 +289,24 @@ impl<F: Scalar> AsTarget<NamedTargets<F>> for NamedTargets<F> {
     }
 
     fn first_non_finite(&self) -> Option<usize> {
-        let numbers = self.list.iter().filter(|named| named.form == Form::Numbers);
-        numbers.filter_map(|named| first_non_finite_row(&named.numbers)).min()
+        self.non_finite().map(|(row, _)| row)
+    }
+
+    fn non_finite_name(&self) -> Option<&str> {
+        self.non_finite().map(|(_, name)| name)
+    }
+}
+
+/// Data without targets, for [`Losses`](crate::losses::Losses) that read none.
+impl<F: Scalar> AsTarget<NamedTargets<F>> for () {
+    fn as_target(&self) -> &NamedTargets<F> {
+        const { &NamedTargets::none() }
+    }
+}
+
+/// For losses that read no targets.
+impl<F: Scalar> AsTarget<()> for NamedTargets<F> {
+    fn as_target(&self) -> &() {
+        &()
     }
 }

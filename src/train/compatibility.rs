@@ -206,7 +206,7 @@ pub(super) fn check_targets<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Sen
     }
     match objective.parts.iter().zip(weight).find(|(_, weight)| *weight == 0.0) {
         None => Ok(()),
-        Some((part, _)) => Err(part.place(no_weight())),
+        Some((part, _)) => Err(part.no_weight()),
     }
 }
 
@@ -214,15 +214,13 @@ pub(super) fn check_targets<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Sen
 pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T) -> Result<()> {
     match target.first_non_finite() {
         None => Ok(()),
-        Some(row) => Err(Error::sample_not_finite("the target", row).help(CLEAN)),
+        Some(row) => Err(match target.non_finite_name() {
+            None => Error::sample_not_finite("the target", row).help(CLEAN),
+            Some(name) => Error::sample_not_finite(&format!("the target {:?}", cut(name)), row).help(
+                "Clean the data; if the target is missing, give it the weight 0, as `TargetArrays::nan_is_missing` does.",
+            ),
+        }),
     }
-}
-
-/// The error for data whose sample weights are all 0, so that no mean is defined.
-pub(super) fn no_weight() -> Error {
-    Error::data("the weights", "include one above 0", "only 0").help(
-        "A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.",
-    )
 }
 
 /// The number of rows from which it is no coincidence that all of them have a sum of 1.

@@ -1,7 +1,7 @@
 //! The learning-rate range test: [`LearningRateCurve`].
 
-use super::compatibility::{check_targets, check_trainable, check_training, no_weight};
-use super::objective::{Objective, finite};
+use super::compatibility::{check_targets, check_trainable, check_training};
+use super::objective::{Objective, finite, no_weight};
 use super::trainer::non_finite::in_training;
 use super::trainer::settings::Settings;
 use super::trainer::{Trainer, step};

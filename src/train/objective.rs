@@ -40,6 +40,19 @@ impl<F: Scalar, T: ?Sized> Part<'_, F, T> {
         }
     }
 
+    /// The error if no sample has a weight for the output.
+    pub fn no_weight(&self) -> Error {
+        match self.name {
+            None => no_weight(),
+            Some(name) => {
+                let what = format!("the targets of {:?}", cut(name));
+                Error::data(what, "include one of a sample with a weight above 0", "none").help(
+                    "All are missing, or have the weight 0: use more samples, or give the output no loss.",
+                )
+            }
+        }
+    }
+
     /// The name of the value in histories: "loss", "class_loss".
     pub fn value_name(&self) -> String {
         self.name.map_or_else(|| "loss".to_owned(), |name| format!("{name}_loss"))
@@ -195,6 +208,13 @@ impl<'a, F: Scalar, T: ?Sized> Objective<'a, F, T> {
             _ => LossSum { sum: self.total(sums) * samples as f64, weight: samples as f64 },
         }
     }
+}
+
+/// The error for data whose sample weights are all 0, so that no mean is defined.
+pub(in crate::train) fn no_weight() -> Error {
+    Error::data("the weights", "include one above 0", "only 0").help(
+        "A weight of 0 leaves a sample out, and so does a class weight of 0: give some a weight above 0.",
+    )
 }
 
 /// `Σ w · mean`, over the parts that have samples.

@@ -678,8 +678,8 @@ fn a_model_of_two_inputs_is_refused_where_one_is_read() {
     assert_eq!(error, format!("fit: {expected}"));
     assert_eq!(model.to_bytes().unwrap(), before);
     let error = model.predict(&Array2::<f32>::zeros((2, 6))).unwrap_err().to_string();
-    let several = "the model must have one input, got inputs a, b and outputs class, size. Predict with several by \
-                   `predict_named`, train several outputs with `Losses`, and report on one of them by `model.output(name)`.";
+    let several = "the model must have one input, got inputs a, b and outputs class, size. Give each by its name: \
+                   `predict_named(Inputs::of(\"a\", …).and(\"b\", …))`.";
     assert_eq!(error, format!("predict: {several}"));
     let error = trainer().evaluate(&model, &data()).unwrap_err().to_string();
     let losses = "the model must have one output for CrossEntropy, got inputs a, b and outputs class, size. Give each \

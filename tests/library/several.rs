@@ -277,8 +277,7 @@ fn an_output_that_is_its_own_loss() {
     g.output("size", y.layer(Dense::units(1)));
     g.output("penalty", y.square().mean(-1));
     let mut model = g.build().unwrap();
-    let own = GraphLoss::output("own", plywood::nn::Outputs::Numbers, |_, y| y);
-    let losses = Losses::of("size", MeanSquaredError).and("penalty", own, 0.1);
+    let losses = Losses::of("size", MeanSquaredError).and("penalty", OutputLoss, 0.1);
     let sizes = rows().slice(ndarray::s![.., ..1]).to_owned();
     let data = ArrayDataset::new(rows(), TargetArrays::new().numbers("size", sizes)).unwrap();
     let mut trainer = Trainer::new(losses, Adam::default()).epochs(10).progress(Progress::Silent);
@@ -288,4 +287,56 @@ fn an_output_that_is_its_own_loss() {
     let predictions = model.predict_named(rows()).unwrap();
     let mean = predictions.get("penalty").unwrap().mean().unwrap();
     assert!((evaluation.get("penalty_loss").unwrap() - f64::from(mean)).abs() < 1e-6);
+}
+
+/// Models whose losses are all their own outputs take data without targets, and so does a bare loss.
+#[test]
+fn data_without_targets() {
+    let build = |others: bool| {
+        let g = Graph::builder().seed(2);
+        let y = g.input("x", [3]).layer(Dense::units(4));
+        g.output("penalty", y.square().mean(-1));
+        if others {
+            g.output("y", y);
+        }
+        g.build().unwrap()
+    };
+    let (mut one, mut several) = (build(false), build(true));
+    let data = ArrayDataset::new(rows(), ()).unwrap();
+    let trainer = Trainer::new(OutputLoss, Adam::default()).epochs(3).progress(Progress::Silent);
+    { trainer }.fit(&mut one, &data).unwrap();
+    let losses = Losses::of("penalty", OutputLoss).without_loss("y");
+    let named = Arrays::builder().input("x", rows()).targets(()).unwrap();
+    let mut trainer = Trainer::new(losses, Adam::default()).epochs(3).progress(Progress::Silent);
+    trainer.fit(&mut several, &named).unwrap();
+    let value = |model: &Graph| model.predict_named(rows()).unwrap().take("penalty").unwrap();
+    assert_eq!(value(&one), value(&several));
+    let targets = TargetArrays::new().classes("penalty", vec![0; SAMPLES]);
+    let data = ArrayDataset::new(rows(), targets).unwrap();
+    let error = trainer.fit(&mut several, &data).unwrap_err().to_string();
+    assert!(error.contains("must be none, as no loss reads any, got \"penalty\", too."), "{error}");
+    let error = trainer.evaluate(&build(false), &named).unwrap_err().to_string();
+    assert!(error.contains("be among those of the model: penalty, got \"y\""), "{error}");
+    let outputs = Tensor::<f64>::from_shape_fn(vec![5, 1], |i| i[0] as f64 - 2.0);
+    check_loss(&OutputLoss, outputs, &()).unwrap();
+    let mut wide = Sequential::builder([3]).layer(Dense::units(2)).build().unwrap();
+    let data = ArrayDataset::new(rows(), ()).unwrap();
+    let error = Trainer::new(OutputLoss, Adam::default()).fit(&mut wide, &data).unwrap_err().to_string();
+    assert!(error.contains("an output that is its own loss must have shape [] or [1], got [2]."), "{error}");
+}
+
+/// The predictions for a data set are those for its arrays, scaled and normalized.
+#[test]
+fn predictions_for_a_data_set() {
+    let model = network();
+    let all = evaluate::predictions(&model, &data(true)).unwrap();
+    let images = images().mapv(|pixel| f32::from(pixel) * (1.0f64 / 255.0) as f32);
+    let by_hand = model.predict_named(Inputs::of("image", images).and("row", rows())).unwrap();
+    for name in ["class", "size", "inner"] {
+        assert_eq!(all.get(name).unwrap(), by_hand.get(name).unwrap());
+    }
+    let part = plywood::data::Subset::new::<f32>(data(true), vec![7, 3]).unwrap();
+    let part = evaluate::predictions(&model, &part).unwrap();
+    let classes = all.classes("class").unwrap();
+    assert_eq!(part.classes("class").unwrap(), [classes[7], classes[3]]);
 }

@@ -150,8 +150,8 @@ fn what_changes_an_input_changes_the_one_it_names() {
     let error = refusal(&Augmented::new(data(), Augment::seed(5)).unwrap(), TRAIN);
     assert_eq!(
         error,
-        "augmentation: the input to change must be named, as the data have several, got no name. Name one by `on`: the \
-         data have image [4, 4], row [2]."
+        "augmentation: the input must be named, as the data have several, got no name. Name one by `Augmented::on`: \
+         the data have image [4, 4], row [2]."
     );
     let error = refusal(&Augmented::on("photo", data(), Augment::seed(5)).unwrap(), TRAIN);
     assert!(
@@ -166,7 +166,7 @@ fn what_changes_an_input_changes_the_one_it_names() {
     assert!(batch.inputs[1].mean_axis(Axis(0)).unwrap().iter().all(|mean| mean.abs() < 1e-6));
     as_stored(&batch, &ALL);
     let error = refusal(&normalizer.apply(data()), TRAIN);
-    assert!(error.starts_with("normalizer: the input to change must be named"), "{error}");
+    assert!(error.starts_with("normalizer: the input must be named"), "{error}");
     let error = refusal(&normalizer.apply_on("image", data()), TRAIN);
     assert!(error.contains("A normalizer takes what it was fitted on."), "{error}");
     let ids = Arrays::builder().ids("user", arr1(&[3, 4])).targets(vec![0, 1]).unwrap();
@@ -331,7 +331,8 @@ fn inputs_that_do_not_fit_are_errors_before_the_first_step() {
     );
     assert_eq!(
         with(b().input("image", rows()).input("row", rows())),
-        "fit: the samples of the input \"image\" must have shape [4, 4], got [2]. The model was built for this shape."
+        "fit: the samples of the input \"image\" must have shape [4, 4], got [2]. Build the model with \
+         `g.input(\"image\", [2])`, or give the data that shape."
     );
     let build =
         |builder: plywood::data::ArraysBuilder| builder.targets(vec![0; SAMPLES]).unwrap_err().to_string();
@@ -434,14 +435,19 @@ fn losses_and_targets_that_do_not_fit_are_errors_before_the_first_step() {
     );
     let text = with(TargetArrays::new().classes("class", vec![None; SAMPLES]).numbers("size", rows()));
     assert!(
-        text.starts_with("fit, output class: the weights must include one above 0, got only 0."),
+        text.starts_with(
+            "fit: the targets of \"class\" must include one of a sample with a weight above 0, got none."
+        ),
         "{text}"
     );
     let mut sizes = rows();
     sizes[[4, 0]] = f32::NAN;
     let some = || TargetArrays::new().classes("class", vec![0; SAMPLES]);
     let text = with(some().numbers("size", sizes.clone()));
-    assert!(text.contains("the target of sample 4 is not finite"), "{text}");
+    assert!(
+        text.contains("the target \"size\" of sample 4 is not finite") && text.contains("nan_is_missing"),
+        "{text}"
+    );
     let fails = |targets: TargetArrays| x().targets(targets).unwrap_err().to_string();
     assert!(
         fails(some().numbers("size", rows().slice(ndarray::s![..5, ..]).to_owned()))
@@ -455,6 +461,10 @@ fn losses_and_targets_that_do_not_fit_are_errors_before_the_first_step() {
     assert!(fails(some().nan_is_missing()).contains("be numbers for `nan_is_missing`, got class indices"));
     assert!(fails(some().numbers("class", rows())).contains("got \"class\" twice"));
     assert!(fails(TargetArrays::new()).contains("must be for at least one output, got none"));
+    assert_eq!(
+        fails(TargetArrays::new().class_names(["a"]).classes("class", vec![0; SAMPLES])),
+        "`class_names` must follow a target, got none before it. Call `classes` or `numbers` first."
+    );
 
     let metric = |metric: Box<dyn Metric<NamedTargets>>| {
         let mut trainer = Trainer::new(losses(), Adam::default()).metric(metric).progress(Progress::Silent);

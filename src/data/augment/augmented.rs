@@ -128,7 +128,7 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
         self.data.read(indices, pass, batch)?;
         if let Pass::Train { epoch } = pass {
             let mut change = || {
-                let (at, _) = self.data.input_shapes().chosen(self.input.as_deref())?;
+                let (at, _) = self.data.input_shapes().chosen(self.input.as_deref(), "Augmented::on")?;
                 let mut input = standard(batch.take_input_at(at));
                 let result = self.augment.apply(epoch, indices, &mut input);
                 batch.set_input_at(at, input);

@@ -41,7 +41,8 @@ const ALPHA: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// the other sample from the batch and one share for the whole batch; so do torchvision's and Keras' `MixUp`. Here
 /// the other sample may be any of the data set and each pair has its own share, so the order and the batch do not
 /// matter. If the wrapped data set is an [`Augmented`](crate::data::Augmented), the other sample has the changes of
-/// this epoch. Sample weights are mixed like inputs and targets.
+/// this epoch. Sample weights are mixed like inputs and targets. Of several targets, one that is missing in either sample is
+/// missing in the mixture.
 ///
 /// A batch takes two reads.
 #[derive(Clone, Debug)]

@@ -57,7 +57,7 @@ impl NormalizerSpec {
     /// assert_eq!(batch.inputs[1], array![[-1.0f32], [1.0]].into_dyn());
     ///
     /// let error = Normalizer::standard().fit::<f32, _>(&data).unwrap_err().to_string();
-    /// assert!(error.contains("the input to change must be named, as the data have several"), "{error}");
+    /// assert!(error.contains("the input must be named, as the data have several"), "{error}");
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -69,7 +69,7 @@ impl NormalizerSpec {
 
     fn fit_to<F: Scalar, D: Dataset<F>>(self, input: Option<&str>, data: &D) -> Result<Normalizer> {
         let run = || {
-            let (at, shape) = data.input_shapes().chosen(input)?;
+            let (at, shape) = data.input_shapes().chosen(input, "fit_on")?;
             let mut sums = Sums::new(self, shape);
             let mut batch = Batch::<F, D::Target>::default();
             for first in (0..data.len()).step_by(PIECE) {

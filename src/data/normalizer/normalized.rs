@@ -79,7 +79,7 @@ impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
         let mut normalize = || {
-            let (at, _) = self.data.input_shapes().chosen(self.input.as_deref())?;
+            let (at, _) = self.data.input_shapes().chosen(self.input.as_deref(), "apply_on")?;
             let mut input = self.normalizer.checked(batch.take_input_at(at))?;
             F::shift_scale_rows(slice_mut(&mut input), &self.normalizer.center, &self.factor);
             batch.set_input_at(at, input);

@@ -105,7 +105,7 @@ impl<F: Scalar> Table<F> {
                 (format!("the id at position {}", position % length), slice(&input)[position]);
             let expected = format!("be whole and below {vocabulary}");
             return Err(Error::sample(what, position / length, expected, found).help(
-                "Look words up in the vocabulary of the model; give all unknown words one id of their own.",
+                "Ids count from 0: look words up in the vocabulary of the model, and give all that are unknown one id of their own.",
             ));
         }
         recycle(input);

@@ -61,7 +61,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(
 ///     error.to_string(),
 ///     "predict, layer 0 (embedding): the id at position 1 of sample 0 must be whole and below 1000, got 1000. \
-///      Look words up in the vocabulary of the model; give all unknown words one id of their own."
+///      Ids count from 0: look words up in the vocabulary of the model, and give all that are unknown one id of their own."
 /// );
 /// # Ok::<(), plywood::Error>(())
 /// ```

@@ -212,12 +212,18 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         if let (Some((wanted, Ok(output))), []) = (of_output.map(|(of, k)| (of, k.parse())), &found[..]) {
             found.extend(node(wanted, output));
         }
-        if found.is_empty() {
-            found.extend(self.ends.iter().filter(|(end, _)| end == name).map(|(_, value)| *value));
-        }
         let is_layer = |value: &usize| {
             matches!(self.source.nodes[self.source.place_of(*value).0].kind, NodeKind::Layer(_))
         };
+        if let Some((_, value)) = self.ends.iter().find(|(end, _)| end == name) {
+            // An output was named by the user, as a layer is; inputs and operations of its name are others.
+            if found.iter().any(|other| is_layer(other) && other != value) {
+                let found = format!("{name:?}, that of a layer and of another value that is an output");
+                return Err(Error::argument("the name of a value", "that of one node", found)
+                    .help("Name the layer otherwise, by `layer_named`."));
+            }
+            return Ok(*value);
+        }
         if found.iter().filter(|value| is_layer(value)).count() == 1 {
             // A layer was named by the user, an operation by its kind.
             found.retain(is_layer);

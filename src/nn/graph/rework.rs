@@ -79,7 +79,8 @@ impl<F: Scalar> Graph<F> {
     /// ```
     ///
     /// Values are named as in the summary: by the name of a layer, "dense" or "3", of an operation, "matmul_1", of an
-    /// input, or of an output that the graph has; `lstm[1]` is the second output of a layer. The new graph has only what the
+    /// input, or of an output that the graph has, which stands above inputs and operations of its name; `lstm[1]` is the second
+    /// output of a layer. The new graph has only what the
     /// outputs depend on: inputs, layers and parameters that are no longer read are gone. The others keep their names, their
     /// values and whether they are trained; operations are numbered anew.
     ///

@@ -14,7 +14,6 @@ use crate::losses::{Loss, LossSum};
 use crate::state::State;
 use crate::target::AsTarget;
 use crate::train::callbacks::context::Hook;
-use crate::train::compatibility::no_weight;
 use crate::train::objective::{Sums, finite, weighted};
 use crate::train::prefetch::{Ahead, Batches};
 use crate::train::run::Values;
@@ -84,7 +83,7 @@ where
         let sums = &self.run.position.losses;
         match self.objective.parts.iter().zip(sums).find(|(_, sum)| sum.weight == 0.0) {
             None => Ok(()),
-            Some((part, _)) => Err(part.place(no_weight())),
+            Some((part, _)) => Err(part.no_weight()),
         }
     }
 

@@ -13,9 +13,7 @@ use crate::nn::Infer;
 use crate::nn::predict_parts::no_output;
 use crate::target::AsTarget;
 use crate::tensor::recycle;
-use crate::train::compatibility::{
-    begin_metrics, check_finite_target, check_targets, check_unknown, no_weight,
-};
+use crate::train::compatibility::{begin_metrics, check_finite_target, check_targets, check_unknown};
 use crate::train::objective::{Expected, Objective};
 use crate::train::run::values;
 
@@ -121,7 +119,7 @@ pub(super) fn measure<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
         Ok(())
     })?;
     if let Some((part, _)) = objective.parts.iter().zip(&total).find(|(_, sum)| sum.weight == 0.0) {
-        return Err(part.place(no_weight()));
+        return Err(part.no_weight());
     }
     let named = objective.parts.iter().filter(|part| part.name.is_some());
     let losses = named.map(|part| part.value_name()).zip(total.iter().map(|sum| sum.mean())).collect();
