@@ -20,7 +20,7 @@
 //! | folds of cross-validation | [`KFold`], [`StratifiedKFold`], [`HoldOut`], [`StratifiedHoldOut`] |
 //! | random changes to images in training | [`Augmented`] with an [`Augment`] |
 //! | mixtures of samples, classes as probabilities | [`MixUp`], [`OneHot`] |
-//! | one of several targets | [`OneTarget`] |
+//! | some of several inputs, one of several targets | [`SomeInputs`], [`OneTarget`] |
 //!
 //! Data in memory are not prefetched on other threads, because reading a batch is only a copy. A data set that reads
 //! files requests prefetching with [`Dataset::prefetch`]: `fit` then reads the next batches while it trains on the
@@ -65,6 +65,7 @@ mod named_arrays;
 mod normalizer;
 mod one_hot;
 mod one_target;
+mod some_inputs;
 mod splits;
 mod stored;
 mod subset;
@@ -91,6 +92,7 @@ pub use named_arrays::{Arrays, ArraysBuilder};
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
 pub use one_target::OneTarget;
+pub use some_inputs::SomeInputs;
 pub use splits::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use subset::{Subset, random_split, split_at};
 pub use target_arrays::{ClassIndices, TargetArrays};

@@ -87,6 +87,18 @@ fn parts_have_all_inputs_and_targets() {
         as_stored(&targets, of);
     };
     check(&&data, &ALL);
+    let turned = plywood::data::SomeInputs::of(["row", "image"], &data).unwrap();
+    check(&plywood::data::SomeInputs::of(["image", "row"], &turned).unwrap(), &ALL);
+    let row = plywood::data::SomeInputs::of(["row"], &data).unwrap();
+    assert_eq!(read(&row, &[7], TRAIN).inputs, [arr2(&[[7.0, 14.0]]).into_dyn()]);
+    for (names, text) in [
+        (vec!["x"], "among those of the data, got \"x\""),
+        (vec!["row", "row"], "once each"),
+        (vec![], "at least one"),
+    ] {
+        let error = plywood::data::SomeInputs::of(names, &data).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
     check(&Subset::new::<f32>(&data, vec![5, 3, 5]).unwrap(), &[5, 3, 5]);
     let (first, second) = split_at::<f32, _>(&data, 0.25).unwrap();
     check(&first, &ALL[..9]);

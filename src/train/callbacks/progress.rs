@@ -19,6 +19,14 @@ use std::sync::Once;
 /// epoch 2/5  loss 0.3987  accuracy 0.8580  val_loss 0.3902  val_accuracy 0.8603  1.90 s
 /// ```
 ///
+/// With several outputs, each has a line of its own for its values, with their names in it:
+///
+/// ```text
+/// epoch 1/5  loss 1.7021  val_loss 1.5533  0.41 s
+///    class   loss 1.2001  accuracy 0.5312  val_loss 1.1021  val_accuracy 0.5710
+///    size    loss 1.0040  mean_absolute_error 0.7123  val_loss 0.9024  val_mean_absolute_error 0.6810
+/// ```
+///
 /// They correspond to Keras' `verbose` 1, 2 and 0, in this order. For any other format, use [`Progress::Silent`] and
 /// write a [`Callback`](crate::train::Callback): an [`Epoch`] prints as such a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +47,8 @@ pub(in crate::train) struct Reporter {
     progress: Progress,
     /// For the labels: "epoch 3/10".
     epochs: usize,
+    /// The names of the outputs with a loss, if there are several.
+    outputs: Vec<String>,
     /// `None` if standard error is not a terminal.
     #[cfg(feature = "progress")]
     bar: Option<bar::Bar>,
@@ -46,7 +56,12 @@ pub(in crate::train) struct Reporter {
 
 impl Reporter {
     /// Makes a reporter; `steps` is the number of steps in an epoch, the length of the bar.
-    pub(in crate::train) fn new(progress: Progress, epochs: usize, steps: usize) -> Self {
+    pub(in crate::train) fn new(
+        progress: Progress,
+        epochs: usize,
+        steps: usize,
+        outputs: Vec<String>,
+    ) -> Self {
         if progress != Progress::Silent {
             warn_if_not_optimized();
         }
@@ -55,6 +70,7 @@ impl Reporter {
         Self {
             progress,
             epochs,
+            outputs,
             #[cfg(feature = "progress")]
             bar: (progress == Progress::Auto).then(|| bar::Bar::new(steps)).flatten(),
         }
@@ -110,7 +126,8 @@ impl Reporter {
     /// Prints the epoch's line, above the bar if there is one.
     pub(in crate::train) fn end_epoch(&mut self, epoch: usize, ended: &Epoch) {
         if self.progress != Progress::Silent {
-            self.note(&format!("{}  {ended}", self.label(epoch)));
+            let label = self.label(epoch);
+            self.note(&format!("{label}  {}", lines(ended, &self.outputs)));
         }
     }
 
@@ -121,6 +138,35 @@ impl Reporter {
             bar.end();
         }
     }
+}
+
+/// An epoch's values: on one line, or with a line for each output.
+fn lines(epoch: &Epoch, outputs: &[String]) -> String {
+    if outputs.is_empty() {
+        return epoch.to_string();
+    }
+    // The longest name counts: "class_b_loss" is of "class_b", and not of "class".
+    let own = |name: &str, output: &str| {
+        let value = name.strip_prefix("val_").unwrap_or(name);
+        value.strip_prefix(output).and_then(|rest| rest.strip_prefix('_')).map(str::to_owned)
+    };
+    let output_of = |name: &str| {
+        let of = outputs.iter().filter_map(|output| own(name, output).map(|rest| (output, rest)));
+        of.max_by_key(|(output, _)| output.len())
+    };
+    let (mut first, mut rest) = (epoch.clone(), vec![String::new(); outputs.len()]);
+    first.values.retain(|(name, value)| {
+        let Some((output, own)) = output_of(name) else { return true };
+        let prefix = if name.starts_with("val_") { "val_" } else { "" };
+        if let Some(at) = outputs.iter().position(|known| known == output) {
+            rest[at].push_str(&format!("  {prefix}{own} {value:.4}"));
+        }
+        false
+    });
+    let width = outputs.iter().map(|output| output.chars().count()).max().unwrap_or(0);
+    let of_outputs: String =
+        outputs.iter().zip(rest).map(|(output, values)| format!("\n   {output:width$} {values}")).collect();
+    format!("{first}{of_outputs}")
 }
 
 #[cfg(feature = "progress")]
@@ -218,7 +264,20 @@ overflow-checks = false
 
 #[cfg(test)]
 mod tests {
-    use super::PROFILE_LINES;
+    use super::{Epoch, PROFILE_LINES, lines};
+
+    #[test]
+    fn each_output_has_a_line() {
+        let names = ["loss", "a_loss", "a_b_loss", "a_accuracy", "val_loss", "val_a_b_loss", "norm"];
+        let values = names.iter().enumerate().map(|(i, name)| ((*name).to_owned(), i as f64)).collect();
+        let epoch = Epoch::new(1, values, 0.1, 2.0);
+        assert_eq!(
+            lines(&epoch, &["a".into(), "a_b".into()]),
+            "loss 0.0000  val_loss 4.0000  norm 6.0000  2.00 s\n   a     loss 1.0000  accuracy 3.0000\n   a_b   loss \
+             2.0000  val_loss 5.0000"
+        );
+        assert_eq!(lines(&epoch, &[]), epoch.to_string());
+    }
 
     #[test]
     fn readme_and_guide_have_the_lines_that_are_told() {

@@ -238,7 +238,8 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         run.optimizer.check_next(model)?;
         check_checkpoints(settings, run, data.len())?;
         let steps = data.len().div_ceil(settings.batch_size_for(data.len()));
-        let reporter = Reporter::new(settings.progress, settings.epochs, steps);
+        let outputs = objective.parts.iter().filter_map(|part| part.name.map(str::to_owned)).collect();
+        let reporter = Reporter::new(settings.progress, settings.epochs, steps, outputs);
         let (now, start) = (Now::after(run.position.epochs_done), Instant::now());
         Fit { model, data, validation, objective, feed, settings, run, now, reporter, unsaved: 0, start }
             .train()
