@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 pub(crate) struct Feed {
     /// For each input of the model, its position in a batch.
     order: SmallVec<[usize; 4]>,
-    /// The names of the model's inputs, if it has several.
-    names: Vec<String>,
+    /// The model's inputs, if it has several.
+    ports: Vec<Port>,
 }
 
 impl Feed {
@@ -54,9 +54,8 @@ impl Feed {
                 return Err(Error::shape(what, format!("{:?}", port.shape()), found).help(help));
             }
         }
-        let names =
-            if model.len() == 1 { Vec::new() } else { model.iter().map(|p| p.name().to_owned()).collect() };
-        Ok(Self { order, names })
+        let ports = if model.len() == 1 { Vec::new() } else { model.to_vec() };
+        Ok(Self { order, ports })
     }
 
     /// Moves the inputs out of a batch of `asked` samples, in the order of the model's.
@@ -70,6 +69,14 @@ impl Feed {
         for input in &batch.inputs {
             check_count(input, asked)?;
         }
+        for (port, &at) in self.ports.iter().zip(&self.order) {
+            let found = &batch.inputs[at].shape()[1..];
+            if found != port.shape() {
+                let what = format!("the input {:?} of the batch, the number {at}", cut(port.name()));
+                return Err(Error::shape(what, format!("{:?}", port.shape()), found)
+                    .help("`Dataset::read` fills the inputs in the order of `input_shapes`."));
+            }
+        }
         Ok(self.order.iter().map(|&at| Some(batch.take_input_at(at))).collect())
     }
 
@@ -77,9 +84,9 @@ impl Feed {
     pub fn check_finite<F: Scalar>(&self, inputs: &[Option<Tensor<F>>]) -> Result<()> {
         for (at, input) in inputs.iter().flatten().enumerate() {
             if let Some(row) = first_non_finite_row(input) {
-                let what = match self.names.get(at) {
+                let what = match self.ports.get(at) {
                     None => "the input".to_owned(),
-                    Some(name) => format!("the input {:?}", cut(name)),
+                    Some(port) => format!("the input {:?}", cut(port.name())),
                 };
                 return Err(Error::sample_not_finite(&what, row).help(CLEAN));
             }

@@ -160,6 +160,10 @@ pub enum Pass {
 /// a batch can be one copy or one query; there is no collating.
 ///
 /// The trait is [`Sync`] because evaluation reads from several threads at once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a data set for models of `{F}`",
+    note = "arrays become one by `ArrayDataset::new(inputs, targets)?`, or by `Arrays::builder()`, with `.targets(..)?` at the end"
+)]
 pub trait Dataset<F: Scalar = f32>: Sync {
     /// The targets of a batch: `Vec<usize>` for class indices, [`Tensor<F>`](crate::Tensor) for numbers,
     /// [`NamedTargets<F>`](NamedTargets) for several outputs.

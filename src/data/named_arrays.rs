@@ -97,6 +97,12 @@ impl<F: Scalar> ArraysBuilder<F> {
     }
 
     fn add(mut self, name: String, input: Result<Box<dyn Input<F>>>) -> Self {
+        if name.is_empty() {
+            self.fail(
+                Error::data("the name of an input", "have at least one character", "\"\"")
+                    .help("Name it as in the model."),
+            );
+        }
         if self.inputs.iter().any(|(port, _)| port.name() == name) {
             let found = format!("{:?} twice", cut(&name));
             self.fail(

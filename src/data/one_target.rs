@@ -3,6 +3,7 @@
 use super::{Batch, Dataset, InputShapes, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::predictions::check_weights;
 use crate::target::{NamedTargets, OfName};
 use crate::tensor::Tensor;
 use std::marker::PhantomData;
@@ -83,14 +84,15 @@ impl<D, T> OneTarget<D, T> {
         let mut find = || {
             for from in (0..data.len()).step_by(PIECE) {
                 let piece: Vec<usize> = (from..data.len().min(from + PIECE)).collect();
-                if !data.read_targets(&piece, &mut batch)? {
-                    data.read(&piece, Pass::Evaluate, &mut batch)?;
+                let in_data = |error: Error| error.in_data(|row| Some(from + row));
+                if !data.read_targets(&piece, &mut batch).map_err(in_data)? {
+                    data.read(&piece, Pass::Evaluate, &mut batch).map_err(in_data)?;
                 }
                 let weights = batch.target.weights(&target).map(<[F]>::to_vec);
+                check_weights(weights.as_deref(), piece.len())
+                    .map_err(|e| e.in_data(|row| Some(from + row)))?;
                 T::take(&mut batch.target, &target)?;
-                let missing = |row: usize| {
-                    weights.as_ref().is_some_and(|weights| weights.get(row).is_none_or(|w| *w == F::zero()))
-                };
+                let missing = |row: usize| weights.as_ref().is_some_and(|weights| weights[row] == F::zero());
                 indices.extend(piece.iter().enumerate().filter(|(row, _)| !missing(*row)).map(|(_, i)| *i));
             }
             Ok(())

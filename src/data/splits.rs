@@ -11,6 +11,7 @@ use super::subset::{Subset, first_part};
 use super::{Batch, ClassTargets, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::predictions::check_weights;
 use crate::random::Random;
 use crate::shown::count;
 
@@ -288,8 +289,13 @@ where
             data.read(&indices, Pass::Evaluate, &mut batch)?;
         }
         let (classes, weights) = batch.target.chosen(target)?;
-        let missing = |i: usize| weights.is_some_and(|weights| weights.get(i) == Some(&F::zero()));
+        check_weights(weights, indices.len()).map_err(|error| error.in_data(|row| Some(first + row)))?;
+        let missing = |i: usize| weights.is_some_and(|weights| weights[i] == F::zero());
         labels.extend(classes.iter().enumerate().map(|(i, &class)| if missing(i) { MISSING } else { class }));
+    }
+    if !labels.is_empty() && labels.iter().all(|label| *label == MISSING) {
+        return Err(Error::data("the classes", "be there for at least one sample", "none")
+            .help("All are missing, or have the weight 0."));
     }
     Ok(labels)
 }

@@ -142,6 +142,8 @@ pub(super) fn decode<F: Scalar>(
         || (history.epochs.len() as u64) > position.epochs_done
         || batches.is_none_or(|batches| position.batches > batches)
         || position.losses.len() != checkpoint.loss_names.len()
+        || position.batches == 0 && !(position.losses.is_empty() && checkpoint.metrics.is_empty())
+        || position.losses.iter().any(|sum| !(sum.sum.is_finite() && sum.weight.is_finite()))
     {
         let found = format!(
             "{} and {}",

@@ -274,7 +274,7 @@ impl<F: Scalar, T: ?Sized> Terms<F, T> {
                     "name each output once",
                     format!("{:?} twice", cut(name)),
                 )
-                .help("For two losses of one value, make it an output under two names."));
+                .help("Write one loss of both parts, with `GraphLoss`."));
             }
         }
         if let Some(port) = outputs.iter().find(|port| !named.clone().any(|name| name == port.name())) {

@@ -18,7 +18,9 @@ use std::fmt;
 ///
 /// Each `loss_k` is the mean over the samples, weighted by the samples' weights and those of the output's targets, as for
 /// a model with one output. The gradient of a step is that of `Σ_k w_k · Σ_i w_i · l_ki / n` over its `n` samples, so a
-/// sample whose target is missing for an output (its weight is 0 there) adds nothing to that output's part.
+/// sample whose target is missing for an output (its weight is 0 there) adds nothing to that output's part. So an output of
+/// which 19 of 20 targets are missing has a twentieth of the gradient that its `loss_k` suggests: give it a larger weight if
+/// it should count as much.
 ///
 /// ```
 /// use plywood::data::{Arrays, TargetArrays};
@@ -49,18 +51,29 @@ use std::fmt;
 /// `compile`, as dictionaries; in PyTorch the sum is written in the loop.
 pub struct Losses<F: Scalar = f32>(Terms<F, NamedTargets<F>>);
 
+/// No losses.
+impl<F: Scalar> Default for Losses<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<F: Scalar> Losses<F> {
+    /// Makes a list without losses, to which [`and`](Losses::and) adds some, each with a weight.
+    pub fn new() -> Self {
+        Self(Terms { list: Vec::new(), without: Vec::new() })
+    }
+
     /// Makes the loss of a model's output, with the weight 1.
     ///
     /// The loss may be any whose targets are class indices or numbers, or one that reads none
-    /// ([`OutputLoss`](super::OutputLoss), [`GraphLoss::output`](super::GraphLoss::output)). Weights are relative: give the
-    /// most important output this one, and the others a weight by [`and`](Losses::and). A loss of numbers is the mean over the
+    /// ([`OutputLoss`](super::OutputLoss), [`GraphLoss::output`](super::GraphLoss::output)).  A loss of numbers is the mean over the
     /// numbers of a sample, as everywhere: of an image of 784 pixels it is a 784th of their sum.
     pub fn of<L: Loss<F> + 'static>(output: impl Into<String>, loss: L) -> Self
     where
         L::Target: FromNamed<F>,
     {
-        Self(Terms { list: Vec::new(), without: Vec::new() }).and(output, loss, 1.0)
+        Self::new().and(output, loss, 1.0)
     }
 
     /// Adds the loss of another output, with a weight of at least 0.
@@ -140,23 +153,27 @@ impl<F: Scalar> Loss<F> for Losses<F> {
 
     /// Checks the names of the targets.
     fn check_target(&self, _: &[usize], targets: &NamedTargets<F>) -> Result<()> {
-        let list = &self.0.list;
-        for name in targets.names() {
-            let due: Vec<_> = list.iter().filter(|term| term.reads).map(|term| cut(&term.output)).collect();
-            if !list.iter().any(|term| term.reads && term.output == name) {
-                let expected = match &due[..] {
-                    [] => "be none, as no loss reads any".to_owned(),
-                    due => format!("be for the outputs with a loss that reads them: {}", due.join(", ")),
-                };
-                return Err(Error::data(
-                    "the targets of the data",
-                    expected,
-                    format!("{:?}, too", cut(name)),
-                )
-                .help("Give that output a loss, or leave its target out."));
-            }
+        let reads = |name: &str| self.0.list.iter().any(|term| term.reads && term.output == name);
+        if targets.names().all(reads) {
+            return Ok(()); // The losses say what is missing.
         }
-        Ok(())
+        let due: Vec<&str> =
+            self.0.list.iter().filter(|term| term.reads).map(|term| &term.output[..]).collect();
+        let found: Vec<&str> = targets.names().collect();
+        let listed = |names: &[&str]| names.iter().map(|name| cut(name)).collect::<Vec<_>>().join(", ");
+        let without = |names: &[&str], others: &[&str]| {
+            listed(&names.iter().copied().filter(|name| !others.contains(name)).collect::<Vec<_>>())
+        };
+        let (missing, unknown) = (without(&due, &found), without(&found, &due));
+        let expected = match &due[..] {
+            [] => "be none, as no loss reads any".to_owned(),
+            due => format!("be for the outputs with a loss that reads them: {}", listed(due)),
+        };
+        let help = match missing.is_empty() {
+            true => format!("Leave {unknown} out, or give the output a loss."),
+            false => format!("Give {missing}, and not {unknown}."),
+        };
+        Err(Error::data("the targets of the data", expected, listed(&found)).help(help))
     }
 
     fn fused_activation(&self) -> OutputActivation {

@@ -166,6 +166,7 @@ use crate::tensor::Tensor;
     message = "`{Self}` is not a metric of targets of `{T}`",
     note = "a metric's targets are the loss's: class indices (`[usize]`) under CrossEntropy, Focal, Hinge and \
             BinaryCrossEntropy, numbers (a tensor) under the others",
+    note = "under `Losses`, a metric is of one output: `On::classes(\"kind\", Accuracy::default())`",
     note = "metrics of several labels go with `SoftBinaryCrossEntropy`, metrics of errors with losses of numbers"
 )]
 pub trait Metric<T: ?Sized, F: Scalar = f32>: Send {

@@ -59,6 +59,10 @@ pub trait AsTarget<T: ?Sized> {
         None
     }
 
+    /// Forgets the targets, whose buffers the next batch is read into: one that is not set then is missing.
+    #[doc(hidden)]
+    fn forget(&mut self) {}
+
     /// The name of the target that [`first_non_finite`](AsTarget::first_non_finite) has found, of several.
     #[doc(hidden)]
     fn non_finite_name(&self) -> Option<&str> {

@@ -3,6 +3,7 @@
 use super::{AsTarget, first_non_finite_row};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
+use crate::predictions::check_weights;
 use crate::shown::cut;
 use crate::tensor::{Tensor, slice_mut};
 use ndarray::IxDyn;
@@ -49,6 +50,8 @@ struct Named<F: Scalar> {
     weights: Vec<F>,
     /// False if `weights` is a buffer of an earlier batch.
     weighted: bool,
+    /// Whether the weights are set before the targets, which then leave them.
+    weights_first: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,22 +90,25 @@ impl<F: Scalar> NamedTargets<F> {
                 numbers: Tensor::zeros(IxDyn(&[0])),
                 weights: Vec::new(),
                 weighted: false,
+                weights_first: false,
             });
             self.list.len() - 1
         });
         &mut self.list[at]
     }
 
-    /// [`entry`](Self::entry) for new targets of this form, without weights.
+    /// [`entry`](Self::entry) for new targets of this form, without the weights of earlier ones.
     fn renewed(&mut self, name: &str, form: Form) -> &mut Named<F> {
         let entry = self.entry(name);
-        (entry.form, entry.weighted) = (form, false);
+        entry.form = form;
+        entry.weighted &= entry.weights_first;
         entry
     }
 
     /// Returns the names of the outputs that have targets, in the order in which they were given first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().map(|named| &named.name[..])
+        let set = self.list.iter().filter(|named| named.form != Form::Unset || named.weighted);
+        set.map(|named| &named.name[..])
     }
 
     /// Sets the class indices of an output, one for each sample.
@@ -153,23 +159,22 @@ impl<F: Scalar> NamedTargets<F> {
     /// Gives the targets of an output that were mixed with those of other samples their weights: the lower one of each
     /// pair, so that a mixture with a target that is missing is missing, too.
     pub(super) fn mix_weights(&mut self, name: &str, other: &Self) {
-        let own = self.weights(name).is_some();
-        let Some(others) = other.weights(name) else { return };
-        let entry = self.entry(name);
-        if own {
-            entry.weights.iter_mut().zip(others).for_each(|(w, other)| *w = w.min(*other));
-        } else {
-            entry.weights.clear();
-            entry.weights.extend(others.iter().map(|other| other.min(F::one())));
-            entry.weighted = true;
-        }
+        // A target without a weight has the weight 1, so that the result does not depend on the batch.
+        let own = self.weights(name).map(<[F]>::to_vec);
+        let others = other.weights(name);
+        let Some(samples) = own.as_deref().or(others).map(<[F]>::len) else { return };
+        let weight =
+            |weights: Option<&[F]>, i: usize| weights.and_then(|w| w.get(i).copied()).unwrap_or(F::one());
+        let mixed = (0..samples).map(|i| weight(own.as_deref(), i).min(weight(others, i)));
+        self.weights_mut(name).extend(mixed);
     }
 
     /// Returns an empty list for the weights of an output's targets, one for each sample; 0 where a target is missing.
     ///
-    /// Call it after the targets are set, which forgets weights.
+    /// Set the targets first: those of a new batch forget the weights of the one before.
     pub fn weights_mut(&mut self, name: &str) -> &mut Vec<F> {
         let entry = self.entry(name);
+        entry.weights_first |= entry.form == Form::Unset;
         entry.weighted = true;
         entry.weights.clear();
         &mut entry.weights
@@ -196,7 +201,11 @@ impl<F: Scalar> NamedTargets<F> {
         name: &str,
         all: Option<&'a [F]>,
     ) -> Result<Option<Cow<'a, [F]>>> {
-        match (all, self.weights(name)) {
+        let own = self.weights(name);
+        for weights in [all, own].into_iter().flatten() {
+            check_weights(Some(weights), weights.len())?;
+        }
+        match (all, own) {
             (weights, None) | (None, weights) => Ok(weights.map(Cow::Borrowed)),
             (Some(all), Some(own)) if all.len() == own.len() => {
                 Ok(Some(Cow::Owned(all.iter().zip(own).map(|(a, b)| *a * *b).collect())))
@@ -275,7 +284,7 @@ fn other<F: Scalar>(targets: &NamedTargets<F>, name: &str, due: &str) -> Error {
             let names: Vec<_> = targets.names().map(cut).collect();
             let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             return Error::data("the targets of the data", format!("have {:?}", cut(name)), found)
-                .help("Give the data a target for each output that has a loss or a metric.");
+                .help("Name one of these, or give the data such a target.");
         }
     };
     Error::data(format!("the targets of {:?}", cut(name)), format!("be {due}"), found).help(
@@ -290,6 +299,10 @@ impl<F: Scalar> AsTarget<NamedTargets<F>> for NamedTargets<F> {
 
     fn first_non_finite(&self) -> Option<usize> {
         self.non_finite().map(|(row, _)| row)
+    }
+
+    fn forget(&mut self) {
+        self.list.iter_mut().for_each(|named| (named.form, named.weighted) = (Form::Unset, false));
     }
 
     fn non_finite_name(&self) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! Checks that model, loss, metrics and data fit together, before the first step.
 
+use crate::data::feed::Feed;
 use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::history::Epoch;
@@ -22,7 +23,9 @@ pub(super) fn check_training<F: Scalar, T: ?Sized>(
     model: &dyn Model<F>,
     objective: &Objective<'_, F, T>,
 ) -> Result<()> {
-    objective.parts.iter().try_for_each(|part| check_in_training(model, part.output, part.loss))
+    objective.parts.iter().try_for_each(|part| {
+        check_in_training(model, part.output, part.loss).map_err(|error| part.place(error))
+    })
 }
 
 fn check_in_training<F: Scalar, L: Loss<F> + ?Sized>(
@@ -167,7 +170,10 @@ fn no_output_of<F: Scalar, T: ?Sized>(
         (Some(output), _) => {
             let expected = format!("be of an output with a loss: {}", names.join(", "));
             Error::data(what, expected, format!("one of {:?}", cut(output)))
-                .help("Name one of these outputs; with the weight 0, a loss trains nothing.")
+                .help(format!(
+                    "Give that output a loss; one of weight 0 trains nothing: `.and({:?}, …, 0.0)`.",
+                    cut(output)
+                ))
         }
         (None, _) => Error::data(what, "name the output that it is of", "none")
             .help("Write `On::classes(output, metric)` or `On::numbers(output, metric)`; a metric of one's own has `Metric::output`."),
@@ -192,6 +198,7 @@ pub(super) fn check_targets<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Sen
         if !data.read_targets(&indices, &mut batch).map_err(in_data)? {
             if objective.parts.iter().any(|part| part.name.is_some()) {
                 data.read(&indices[..1], Pass::Evaluate, &mut batch).map_err(in_data)?;
+                check_finite_target(&batch.target).map_err(in_data)?;
                 objective.check_target(model, batch.target.as_target()).map_err(in_data)?;
             }
             return Ok(());
@@ -201,13 +208,26 @@ pub(super) fn check_targets<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Sen
         objective.check_target(model, target).map_err(in_data)?;
         check_weights(batch.weights.as_deref(), indices.len()).map_err(in_data)?;
         for (part, weight) in objective.parts.iter().zip(&mut weight) {
-            *weight += part.weight_of(target, batch.weights.as_deref(), indices.len())?;
+            let of_part = part.weight_of(target, batch.weights.as_deref(), indices.len());
+            *weight += of_part.map_err(in_data).map_err(|error| part.place(error))?;
         }
+        AsTarget::<T>::forget(&mut batch.target);
     }
-    match objective.parts.iter().zip(weight).find(|(_, weight)| *weight == 0.0) {
+    let without = |(part, weight): &(&Part<'_, F, T>, f64)| part.weight > 0.0 && *weight == 0.0;
+    match objective.parts.iter().zip(weight).find(without) {
         None => Ok(()),
         Some((part, _)) => Err(part.no_weight()),
     }
+}
+
+/// Reads the first sample of validation data, so that data which cannot be read are an error now, and not after an epoch.
+pub(super) fn check_first<F: Scalar, U: Default + Send>(
+    data: &dyn Dataset<F, Target = U>,
+    feed: &Feed,
+) -> Result<()> {
+    let mut batch = Batch::default();
+    data.read(&[0], Pass::Evaluate, &mut batch)?;
+    feed.take(&mut batch, 1).map(drop)
 }
 
 /// Refuses targets that are not finite and names the row.
@@ -217,7 +237,7 @@ pub(super) fn check_finite_target<T: AsTarget<U> + ?Sized, U: ?Sized>(target: &T
         Some(row) => Err(match target.non_finite_name() {
             None => Error::sample_not_finite("the target", row).help(CLEAN),
             Some(name) => Error::sample_not_finite(&format!("the target {:?}", cut(name)), row).help(
-                "Clean the data; if the target is missing, give it the weight 0, as `TargetArrays::nan_is_missing` does.",
+                "Clean the data; if the target is missing, give it the weight 0 and any finite number, as `TargetArrays::nan_is_missing` does.",
             ),
         }),
     }

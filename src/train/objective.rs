@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::losses::{Loss, LossSum, WeightsOf};
 use crate::nn::{Infer, OutputActivation, several};
+use crate::predictions::check_weights;
 use crate::shown::cut;
 use crate::target::first_non_finite_row;
 use crate::tensor::Tensor;
@@ -63,6 +64,7 @@ impl<F: Scalar, T: ?Sized> Part<'_, F, T> {
         let own = self.weights_of.and_then(|of| self.name.map(|name| of(target, name, weights)));
         let own = own.transpose()?.flatten();
         let weights = own.as_deref().or(weights);
+        check_weights(weights, samples)?;
         Ok(weights.map_or(samples as f64, |weights| weights.iter().map(|w| w.as_f64()).sum()))
     }
 
@@ -75,9 +77,7 @@ impl<F: Scalar, T: ?Sized> Part<'_, F, T> {
         divisor: f64,
     ) -> Result<(LossSum, Tensor<F>)> {
         let (loss, shape) = (self.loss, output.raw_dim());
-        // The gradient of w · l / d is that of l / (d / w).
-        let divisor = if self.weight > 0.0 { divisor / self.weight } else { divisor };
-        let (value, grad) = match self.activation {
+        let (value, mut grad) = match self.activation {
             Some(_) => loss.value_and_grad_logits(output, target, weights, divisor),
             None => loss.value_and_grad(output, target, weights, divisor),
         }
@@ -85,7 +85,13 @@ impl<F: Scalar, T: ?Sized> Part<'_, F, T> {
         if grad.shape() == shape.slice() {
             // A value that is not finite is reported by the caller, which finds the place.
             return match first_non_finite_row(&grad).filter(|_| value.sum.is_finite()) {
-                None => Ok((value, grad)),
+                None => {
+                    if self.weight != 1.0 {
+                        let weight = F::of(self.weight);
+                        grad.mapv_inplace(|g| g * weight);
+                    }
+                    Ok((value, grad))
+                }
                 Some(row) => {
                     let what = format!("the gradient of {} at the output", loss.name());
                     Err(self.place(Error::sample_not_finite(&what, row).help(
@@ -156,14 +162,18 @@ impl<'a, F: Scalar, T: ?Sized> Objective<'a, F, T> {
                         weights_of: Some(term.weights_of),
                     })
                 };
-                terms.list.iter().filter_map(part).collect()
+                let mut parts: SmallVec<[_; 2]> = terms.list.iter().filter_map(part).collect();
+                // In one order, so that sums have the same bits however the losses are listed.
+                parts.sort_by_key(|part: &Part<'a, F, T>| part.output);
+                parts
             }
         };
         let logits = SmallVec::from_elem(false, model.outputs().len());
         let mut objective = Self { parts, logits, whole: loss };
         for part in &mut objective.parts {
-            check_no_lengths(model, part.output)?;
-            check_outputs(model, part.output, part.loss)?;
+            check_no_lengths(model, part.output)
+                .and_then(|()| check_outputs(model, part.output, part.loss))
+                .map_err(|error| part.place(error))?;
             let activation = model.final_activation(part.output);
             let fused = activation.can_be_fused() && activation == part.loss.fused_activation();
             part.activation = fused.then_some(activation);
@@ -172,11 +182,17 @@ impl<'a, F: Scalar, T: ?Sized> Objective<'a, F, T> {
         Ok(objective)
     }
 
+    /// Checks that targets by name are for outputs whose loss reads them.
+    pub fn check_names(&self, target: &T) -> Result<()> {
+        match self.parts.iter().any(|part| part.name.is_some()) {
+            true => self.whole.check_target(&[], target),
+            false => Ok(()),
+        }
+    }
+
     /// Checks targets against the outputs.
     pub fn check_target(&self, model: &dyn Infer<F>, target: &T) -> Result<()> {
-        if self.parts.iter().any(|part| part.name.is_some()) {
-            self.whole.check_target(&[], target)?;
-        }
+        self.check_names(target)?;
         self.parts.iter().try_for_each(|part| {
             let shape = model.outputs()[part.output].shape();
             part.loss.check_target(shape, target).map_err(|error| part.place(error))
@@ -199,12 +215,17 @@ impl<'a, F: Scalar, T: ?Sized> Objective<'a, F, T> {
         total(self.parts.iter().map(|part| part.weight).zip(sums.iter().copied()))
     }
 
+    /// Whether a sample has a weight in a part that is trained.
+    pub fn is_weighted(&self, sums: &[LossSum]) -> bool {
+        self.parts.iter().zip(sums).any(|(part, sum)| part.weight > 0.0 && sum.weight != 0.0)
+    }
+
     /// The value of a batch as two sums, whose mean is [`total`](Self::total): for several parts the weight is the number
     /// of samples.
     pub fn as_one(&self, sums: &[LossSum], samples: usize) -> LossSum {
         match (&self.parts[..], sums) {
             ([part], [sum]) if part.name.is_none() => *sum,
-            _ if !weighted(sums) => LossSum::default(),
+            _ if !self.is_weighted(sums) => LossSum::default(),
             _ => LossSum { sum: self.total(sums) * samples as f64, weight: samples as f64 },
         }
     }
@@ -217,18 +238,13 @@ pub(in crate::train) fn no_weight() -> Error {
     )
 }
 
-/// `Σ w · mean`, over the parts that have samples.
+/// `Σ w · mean`, over the parts that are trained and have samples.
 pub(in crate::train) fn total(parts: impl Iterator<Item = (f64, LossSum)>) -> f64 {
-    let with_samples = parts.filter(|(_, sum)| sum.weight != 0.0);
+    let with_samples = parts.filter(|(weight, sum)| *weight > 0.0 && sum.weight != 0.0);
     with_samples.map(|(weight, sum)| weight * sum.mean()).reduce(|a, b| a + b).unwrap_or(f64::NAN)
 }
 
 /// Whether all sums are finite.
 pub(in crate::train) fn finite(sums: &[LossSum]) -> bool {
     sums.iter().all(|sum| sum.sum.is_finite())
-}
-
-/// Whether a sample has a weight in any part.
-pub(in crate::train) fn weighted(sums: &[LossSum]) -> bool {
-    sums.iter().any(|sum| sum.weight != 0.0)
 }

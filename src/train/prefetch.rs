@@ -26,7 +26,7 @@ use crate::data::{Batch, Dataset, Pass};
 use crate::error::Result;
 use crate::kernels::platform::Instant;
 use crate::kernels::{Scalar, threads};
-use crate::tensor::scratch;
+use crate::tensor::{Tensor, recycle, scratch};
 use ndarray::{Dimension, IxDyn};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -120,16 +120,17 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
             let ahead = ahead.min(self.positions.len());
             // Both ends are local to the scope, so that they are dropped before the scope waits for the thread.
             let (full, filled) = sync_channel::<Result<Batch<F, T>>>(ahead);
-            let (used, empty) = channel::<Batch<F, T>>();
-            let _ = used.send(std::mem::take(batch));
+            let (used, empty) = channel::<(Batch<F, T>, Vec<Tensor<F>>)>();
+            let _ = used.send((std::mem::take(batch), Vec::new()));
             for _ in 0..ahead {
-                let _ = used.send(Batch::default());
+                let _ = used.send((Batch::default(), Vec::new()));
             }
             let (data, to_read, pass) = (self.data, self.positions.clone(), self.pass);
             let read = move || {
                 threads::alone();
                 for positions in to_read {
-                    let Ok(mut batch) = empty.recv() else { break };
+                    let Ok((mut batch, buffers)) = empty.recv() else { break };
+                    buffers.into_iter().for_each(recycle); // this thread's spare buffers now
                     let result = data.read(positions, pass, &mut batch).map(|()| batch);
                     let failed = result.is_err();
                     if full.send(result).is_err() || failed {
@@ -153,13 +154,10 @@ impl<F: Scalar, T: Default + Send> Batches<'_, F, T> {
                 if take(number, positions, &mut read)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-                // The model has consumed the inputs; spare buffers of this thread replace them.
-                for (input, shape) in read.inputs.iter_mut().zip(&shapes) {
-                    if input.is_empty() {
-                        *input = scratch(shape.slice());
-                    }
-                }
-                let _ = used.send(read);
+                // The model has consumed the inputs; spare buffers of this thread go back with the batch. They are not put in
+                // the place of inputs, where one that the next `read` leaves out would look as if it were filled.
+                let buffers = shapes.iter().map(|shape| scratch(shape.slice())).collect();
+                let _ = used.send((read, buffers));
             }
             Ok(ControlFlow::Continue(()))
         })

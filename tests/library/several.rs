@@ -118,8 +118,7 @@ fn the_bytes_are_the_same_for_threads_orders_and_interruptions() {
 fn a_run_with_other_losses_is_not_resumed_within_an_epoch() {
     let folder = Folder::new("several-losses");
     run(false, Some(Checkpoints::in_folder(&folder.0).every_batches(1).keep_last(1000)), None);
-    let other =
-        Losses::of("size", MeanSquaredError).and("class", CrossEntropy::default(), 2.0).without_loss("inner");
+    let other = Losses::of("class", CrossEntropy::default()).without_loss("size").without_loss("inner");
     let mut trainer = Trainer::new(other, AdamW::default())
         .batch_size(8)
         .batches_per_step(2)
@@ -130,8 +129,8 @@ fn a_run_with_other_losses_is_not_resumed_within_an_epoch() {
     let error = trainer.resume(&mut network(), within).unwrap_err().to_string();
     assert!(
         error.ends_with(
-            "the losses must be those saved within an epoch (class_loss, size_loss), got size_loss, class_loss. Add \
-             the same losses in the same order; after the end of an epoch they may differ."
+            "the losses must be those saved within an epoch (class_loss, size_loss), got class_loss. Add the same losses in \
+             the same order; after the end of an epoch they may differ."
         ),
         "{error}"
     );
@@ -314,7 +313,7 @@ fn data_without_targets() {
     let targets = TargetArrays::new().classes("penalty", vec![0; SAMPLES]);
     let data = ArrayDataset::new(rows(), targets).unwrap();
     let error = trainer.fit(&mut several, &data).unwrap_err().to_string();
-    assert!(error.contains("must be none, as no loss reads any, got \"penalty\", too."), "{error}");
+    assert!(error.contains("must be none, as no loss reads any, got penalty. Leave penalty out"), "{error}");
     let error = trainer.evaluate(&build(false), &named).unwrap_err().to_string();
     assert!(error.contains("be among those of the model: penalty, got \"y\""), "{error}");
     let outputs = Tensor::<f64>::from_shape_fn(vec![5, 1], |i| i[0] as f64 - 2.0);
@@ -339,4 +338,114 @@ fn predictions_for_a_data_set() {
     let part = evaluate::predictions(&model, &part).unwrap();
     let classes = all.classes("class").unwrap();
     assert_eq!(part.classes("class").unwrap(), [classes[7], classes[3]]);
+}
+
+/// A source that fills an input or a target only in its first batches.
+struct Forgets {
+    ports: [Port; 2],
+    input: bool,
+}
+
+impl Dataset for Forgets {
+    type Target = NamedTargets;
+    fn len(&self) -> usize {
+        16
+    }
+    fn input_shapes(&self) -> InputShapes<'_> {
+        InputShapes::Named(&self.ports)
+    }
+    fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<f32, NamedTargets>) -> Result<()> {
+        let (n, first) = (indices.len(), indices[0] < 8);
+        batch.input_at(0, n, &[1]).fill(1.0);
+        if first || !self.input {
+            batch.input_at(1, n, &[1]).fill(2.0);
+        }
+        batch.target.numbers_mut("p", n, &[1]).fill(0.5);
+        if first || self.input {
+            batch.target.numbers_mut("q", n, &[1]).fill(0.25);
+        }
+        Ok(())
+    }
+}
+
+/// What a source leaves out is missing, and not that of an earlier batch, with and without reading ahead.
+#[test]
+fn what_a_source_leaves_out_is_missing() {
+    let build = || {
+        let g = Graph::builder();
+        let x = g.input("a", [1]).concat(&[g.input("b", [1])], -1);
+        g.output("p", x.layer(Dense::units(1)));
+        g.output("q", x.layer(Dense::units(1)));
+        g.build().unwrap()
+    };
+    for input in [false, true] {
+        for ahead in [0, 1, 2, 3] {
+            let data = Forgets { ports: ["a", "b"].map(|name| Port::new(name, [1])), input };
+            let losses = Losses::of("p", MeanSquaredError).and("q", MeanSquaredError, 1.0);
+            let trainer = Trainer::new(losses, Adam::default()).shuffle(false).batch_size(4).prefetch(ahead);
+            let error = trainer.progress(Progress::Silent).fit(&mut build(), &data).unwrap_err().to_string();
+            let text = if input { "as requested, got 0" } else { "must have \"q\", got p" };
+            assert!(
+                error.contains(text) || input && error.contains("must have 2 inputs"),
+                "{ahead}: {error}"
+            );
+        }
+    }
+}
+
+/// A loss of weight 0 is evaluated, and trains nothing: neither do batches in which only its output has targets.
+#[test]
+fn a_loss_of_weight_0_trains_nothing() {
+    let build = || {
+        let g = Graph::builder().seed(3);
+        let x = g.input("x", [3]).layer(Dense::units(4));
+        g.output("p", x.layer(Dense::units(1)));
+        g.output("q", x.layer(Dense::units(1)));
+        g.build().unwrap()
+    };
+    let numbers = |every: usize| {
+        Array2::from_shape_fn((SAMPLES, 1), |(i, _)| if i % every == 0 { i as f32 / 60.0 } else { f32::NAN })
+    };
+    let rare = || TargetArrays::new().numbers("q", numbers(20)).nan_is_missing();
+    let fit = |losses: Losses, targets: TargetArrays| {
+        let data = ArrayDataset::new(rows(), targets).unwrap();
+        let mut model = build();
+        let mut trainer =
+            Trainer::new(losses, AdamW::default()).epochs(3).batch_size(4).progress(Progress::Silent);
+        let history = trainer.fit(&mut model, &data).unwrap();
+        (model.to_bytes().unwrap(), trainer.optimizer().steps(), history.last("q_loss"), history.last("loss"))
+    };
+    let with = Losses::of("q", MeanSquaredError).and("p", MeanSquaredError, 0.0);
+    let with = fit(with, rare().numbers("p", numbers(1)));
+    let without = fit(Losses::of("q", MeanSquaredError).without_loss("p"), rare());
+    assert!(with == without, "{:?} {:?}", (with.1, with.2, with.3), (without.1, without.2, without.3));
+    // In whatever order the losses are listed, sums have the same bits.
+    let one = |losses| fit(losses, rare().numbers("p", numbers(1)));
+    let pq = one(Losses::of("p", MeanSquaredError).and("q", MeanAbsoluteError, 0.3));
+    let qp = Losses::of("q", MeanAbsoluteError).and("p", MeanSquaredError, 1.0);
+    let (a, b) = (one(qp), one(Losses::of("p", MeanSquaredError).and("q", MeanAbsoluteError, 1.0)));
+    assert!(a == b && a != pq);
+}
+
+/// An epoch that is ended early, before an output had a target, is recorded.
+#[test]
+fn an_epoch_that_ends_before_an_output_has_a_target() {
+    struct Stops;
+    impl Callback for Stops {
+        fn on_batch_end(&mut self, context: &mut Context<'_>) -> Result<()> {
+            context.stop();
+            Ok(())
+        }
+    }
+    let mut sizes = Array2::from_elem((SAMPLES, 1), f32::NAN);
+    sizes[[SAMPLES - 1, 0]] = 1.0;
+    let targets =
+        TargetArrays::new().classes("class", vec![1; SAMPLES]).numbers("size", sizes).nan_is_missing();
+    let data = Arrays::builder().input("image", images()).input("row", rows()).targets(targets).unwrap();
+    let mut trainer = Trainer::new(losses(), Adam::default()).shuffle(false).batch_size(8).callback(Stops);
+    trainer = trainer.progress(Progress::Silent);
+    let history = trainer.fit(&mut network(), &data).unwrap();
+    assert!(
+        history.last("size_loss").unwrap().is_nan() && history.last("loss") == history.last("class_loss")
+    );
 }

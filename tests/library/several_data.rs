@@ -391,7 +391,11 @@ fn inputs_that_do_not_fit_are_errors_before_the_first_step() {
     assert!(text(0).contains("the batch must have 2 inputs, as `input_shapes` says, got 1."), "{}", text(0));
     assert!(text(1).contains("the batch must have 2 inputs, as `input_shapes` says, got 3."), "{}", text(1));
     assert!(text(2).contains("the batch must have 12 samples, as requested, got 1."), "{}", text(2));
-    assert!(text(3).contains("input row: ") && text(3).contains("[batch, 2], got [12, 3]"), "{}", text(3));
+    assert!(
+        text(3).contains("the input \"row\" of the batch, the number 1 must have shape [2], got [3]."),
+        "{}",
+        text(3)
+    );
     assert!(text(4).contains("the input \"row\" of sample "), "{}", text(4));
 }
 
@@ -420,7 +424,7 @@ fn losses_and_targets_that_do_not_fit_are_errors_before_the_first_step() {
     let zero = Losses::of("class", ce()).without_loss("size");
     let text = fit_error(zero, &data());
     assert!(
-        text.contains("the targets of the data must be for the outputs with a loss that reads them: class, got \"size\", too."),
+        text.contains("the targets of the data must be for the outputs with a loss that reads them: class, got class, size. Leave size out, or give the output a loss."),
         "{text}"
     );
     let text = fit_error(Losses::of("size", ce()).and("class", ce(), 1.0), &data());
@@ -566,4 +570,112 @@ fn predictions_by_name_are_those_of_each_output_alone() {
     let empty =
         model.predict_named(Inputs::of("image", Array3::zeros((0, 4, 4))).and("row", Array2::zeros((0, 2))));
     assert_eq!(empty.unwrap().get("size").unwrap().shape(), [0, 2]);
+}
+
+/// Weights of a target that a source gives wrongly are errors wherever they are read, and before the first step.
+#[test]
+fn wrong_weights_of_a_target_are_errors() {
+    #[derive(Debug)]
+    struct Weighted(Vec<f32>);
+    impl Dataset for Weighted {
+        type Target = NamedTargets;
+        fn len(&self) -> usize {
+            4
+        }
+        fn input_shapes(&self) -> InputShapes<'_> {
+            InputShapes::One(&[2])
+        }
+        fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<f32, NamedTargets>) -> Result<()> {
+            batch.input_mut(indices.len(), &[2]).fill(0.0);
+            self.read_targets(indices, batch).map(drop)
+        }
+        fn read_targets(&self, indices: &[usize], batch: &mut Batch<f32, NamedTargets>) -> Result<bool> {
+            batch.target.classes_mut("y").extend(indices.iter().map(|i| i % 2));
+            batch.target.weights_mut("y").extend(&self.0);
+            Ok(true)
+        }
+    }
+    let g = Graph::builder();
+    g.output("y", g.input("x", [2]).layer(Dense::units(2)).layer(Softmax));
+    let mut model = g.build().unwrap();
+    for (weights, text) in [
+        (vec![1.0, 0.0], "the number of weights must be 4"),
+        (vec![1.0; 5], "the number of weights must be 4"),
+        (vec![1.0, 1.0, -1.0, 1.0], "the weight of sample 2 "),
+        (vec![1.0, f32::NAN, 1.0, 1.0], "the weight of sample 1 "),
+    ] {
+        let data = Weighted(weights);
+        let mut trainer = Trainer::new(Losses::of("y", CrossEntropy::default()), Adam::default());
+        trainer = trainer.batch_size(4).progress(Progress::Silent);
+        let error = trainer.fit(&mut model, &data).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+        assert_eq!(trainer.optimizer().steps(), 0);
+        let error = OneTarget::classes("y", &data).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+        let error = Folds::<f32, _>::folds(&StratifiedKFold::new(2).on("y"), &data).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    let none = Folds::<f32, _>::folds(&StratifiedKFold::new(2).on("y"), &Weighted(vec![0.0; 4])).unwrap_err();
+    assert!(none.to_string().contains("the classes must be there for at least one sample"), "{none}");
+    // Both negative: their product is not.
+    let data = Weighted(vec![-1.0; 4]);
+    let mut batch = Batch::default();
+    data.read(&[0, 1, 2, 3], TRAIN, &mut batch).unwrap();
+    let (x, loss) = (batch.take_input(), Losses::of("y", CrossEntropy::default()));
+    assert!(plywood::train::accumulate(&mut model, &loss, x, &batch.target, Some(&[-1.0; 4])).is_err());
+}
+
+/// A mixture does not depend on what else is in its batch, if weights are given only where they are needed.
+#[test]
+fn mixtures_do_not_depend_on_the_batch() {
+    struct Sometimes;
+    impl Dataset for Sometimes {
+        type Target = NamedTargets;
+        fn len(&self) -> usize {
+            16
+        }
+        fn input_shapes(&self) -> InputShapes<'_> {
+            InputShapes::One(&[1])
+        }
+        fn read(&self, indices: &[usize], _: Pass, batch: &mut Batch<f32, NamedTargets>) -> Result<()> {
+            let n = indices.len();
+            batch.input_mut(n, &[1]).iter_mut().zip(indices).for_each(|(x, i)| *x = *i as f32);
+            batch.target.numbers_mut("y", n, &[1]).iter_mut().zip(indices).for_each(|(y, i)| *y = *i as f32);
+            let weight = |i: &usize| [1.0, 0.0, 3.0][usize::from(*i == 5) + 2 * usize::from(*i == 10)];
+            batch.weights = None;
+            if indices.iter().any(|i| *i == 5 || *i == 10) {
+                batch.target.weights_mut("y").extend(indices.iter().map(weight));
+                batch.weights = Some(indices.iter().map(weight).collect());
+            }
+            Ok(())
+        }
+    }
+    let mixed = MixUp::new(Sometimes, 0.4, 2).unwrap();
+    let all: Vec<usize> = (0..16).collect();
+    let whole = read(&mixed, &all, TRAIN);
+    for i in all {
+        let alone = read(&mixed, &[i], TRAIN);
+        assert_eq!(alone.inputs[0][[0, 0]], whole.inputs[0][[i, 0]]);
+        let of = |batch: &Batch<f32, NamedTargets>, at: usize| {
+            let weight = |weights: Option<&[f32]>| weights.map_or(1.0, |weights| weights[at]);
+            (weight(batch.target.weights("y")), weight(batch.weights.as_deref()))
+        };
+        assert_eq!(of(&alone, 0), of(&whole, i), "{i}");
+    }
+}
+
+/// Weights may be set before the target, too, also in batches that are read again.
+#[test]
+fn weights_before_the_target_count() {
+    let mut targets = NamedTargets::<f32>::default();
+    for batch in 0..3 {
+        targets.weights_mut("y").extend([1.0, batch as f32]);
+        targets.classes_mut("y").extend([0, 1]);
+        assert_eq!(targets.weights("y"), Some(&[1.0, batch as f32][..]));
+    }
+    let mut targets = NamedTargets::<f32>::default();
+    targets.classes_mut("y").extend([0, 1]);
+    targets.weights_mut("y").extend([1.0, 0.0]);
+    targets.classes_mut("y").extend([1, 1]);
+    assert_eq!(targets.weights("y"), None);
 }

@@ -130,6 +130,12 @@ where
         let (others, mut shares): (Vec<usize>, Vec<F>) = indices.iter().map(draw).unzip();
         let mut other = Batch::default();
         self.data.read(&others, pass, &mut other)?;
+        // A sample without a weight has the weight 1, so that the mixture does not depend on the batch.
+        let ones = || vec![F::one(); indices.len()];
+        if batch.weights.is_some() || other.weights.is_some() {
+            batch.weights.get_or_insert_with(ones);
+            other.weights.get_or_insert_with(ones);
+        }
         // A sample with weight 0 is left out of every mixture.
         if let (Some(weights), Some(others)) = (&batch.weights, &other.weights) {
             for (share, (weight, other)) in shares.iter_mut().zip(weights.iter().zip(others)) {

@@ -129,15 +129,7 @@ impl<T: Targets> IdxStream<T> {
             .help("Check how the file was made."));
         }
         let shape: Vec<usize> = lengths.iter().map(|&n| n as usize).collect();
-        let count = targets.count();
-        if count != shape[0] {
-            return Err(Error::data(
-                "the number of targets",
-                format!("be {}, one for each sample", shape[0]),
-                count,
-            )
-            .help("Give one target for each sample."));
-        }
+        targets.check(shape[0])?;
         Ok(Self { file, kind, start, shape, targets, scale: 1.0, offset: 0.0, names: Vec::new() })
     }
 
@@ -164,6 +156,7 @@ impl<T: Targets> IdxStream<T> {
     /// It works as [`ArrayDataset::with_class_names`](crate::data::ArrayDataset::with_class_names).
     #[must_use]
     pub fn with_class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        const { assert!(!T::NAMED, "targets by name have class names of their own: `TargetArrays::class_names`") };
         self.names = names.into_iter().map(Into::into).collect();
         self
     }
@@ -222,6 +215,10 @@ impl<F: Scalar, T: Targets> Dataset<F> for IdxStream<T> {
 
     fn class_names(&self) -> &[String] {
         &self.names
+    }
+
+    fn class_names_of(&self, target: &str) -> &[String] {
+        self.targets.class_names_of(target)
     }
 
     fn prefetch(&self) -> usize {

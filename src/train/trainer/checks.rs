@@ -48,7 +48,11 @@ pub(super) fn same_names<F: Scalar, L: Loss<F>>(
         None => vec!["loss".to_owned()],
         Some(terms) => terms.list.iter().map(|term| format!("{}_loss", term.output)).collect(),
     };
-    same_list("losses", losses, &own)?;
+    // They are stored in the order of the model's outputs.
+    let (mut losses, mut own) = (losses.to_vec(), own);
+    losses.sort_unstable();
+    own.sort_unstable();
+    same_list("losses", &losses, &own)?;
     let own: Vec<String> = run.metrics.iter().map(|metric| metric.name().to_owned()).collect();
     same_list("metrics", metrics, &own)
 }

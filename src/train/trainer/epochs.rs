@@ -14,7 +14,7 @@ use crate::losses::{Loss, LossSum};
 use crate::state::State;
 use crate::target::AsTarget;
 use crate::train::callbacks::context::Hook;
-use crate::train::objective::{Sums, finite, weighted};
+use crate::train::objective::{Part, Sums, finite, no_weight};
 use crate::train::prefetch::{Ahead, Batches};
 use crate::train::run::Values;
 use std::ops::ControlFlow;
@@ -81,9 +81,18 @@ where
             self.batch(done + number + 1, positions, batch)
         })?;
         let sums = &self.run.position.losses;
-        match self.objective.parts.iter().zip(sums).find(|(_, sum)| sum.weight == 0.0) {
-            None => Ok(()),
-            Some((part, _)) => Err(part.no_weight()),
+        if !self.objective.is_weighted(sums) {
+            return Err(no_weight());
+        }
+        // An output without any target in the epoch has the value NaN, if it is known to have some: the epoch was ended early,
+        // or all were mixed with samples without one.
+        let without = |part: &Part<'_, F, L::Target>, weight: f64| part.weight > 0.0 && weight == 0.0;
+        let missing = self.objective.parts.iter().zip(sums).find(|(part, sum)| without(part, sum.weight));
+        match missing {
+            Some((part, _)) if !self.now.stop && !data.read_targets(&[0], &mut Batch::default())? => {
+                Err(part.no_weight())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -122,7 +131,7 @@ where
         }
         self.now.loss = objective.total(&sums);
         // A step without any weight has a gradient of 0, but momentum and decay would still change the parameters.
-        let weighted = weighted(&sums);
+        let weighted = objective.is_weighted(&sums);
         if self.run.optimizer.is_due(weighted) {
             self.call(Hook::Gradients)?;
         }

@@ -14,7 +14,7 @@ use crate::nn::predict_parts::no_output;
 use crate::target::AsTarget;
 use crate::tensor::recycle;
 use crate::train::compatibility::{begin_metrics, check_finite_target, check_targets, check_unknown};
-use crate::train::objective::{Expected, Objective};
+use crate::train::objective::{Expected, Objective, Part};
 use crate::train::run::values;
 
 /// The loss and the metrics of a model on a data set.
@@ -99,6 +99,7 @@ pub(super) fn measure<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
     let (mut total, mut seen) = (vec![LossSum::default(); objective.parts.len()], 0);
     infer::outputs(model, data, &objective.logits, &mut |mut outputs, batch| {
         check_finite_target(&batch.target)?;
+        objective.check_names(batch.target.as_target())?;
         let expected = Expected { target: batch.target.as_target(), weights: batch.weights.as_deref() };
         let samples = step::samples_of(&outputs);
         let updated = step::update_metrics(metrics, objective, &outputs, expected);
@@ -118,7 +119,8 @@ pub(super) fn measure<F: Scalar, T: ?Sized, U: AsTarget<T> + Default + Send>(
         seen += samples;
         Ok(())
     })?;
-    if let Some((part, _)) = objective.parts.iter().zip(&total).find(|(_, sum)| sum.weight == 0.0) {
+    let without = |(part, sum): &(&Part<'_, F, T>, &LossSum)| part.weight > 0.0 && sum.weight == 0.0;
+    if let Some((part, _)) = objective.parts.iter().zip(&total).find(without) {
         return Err(part.no_weight());
     }
     let named = objective.parts.iter().filter(|part| part.name.is_some());

@@ -17,8 +17,8 @@ use crate::target::AsTarget;
 use crate::train::callbacks::context::{Hook, Now};
 use crate::train::callbacks::progress::Reporter;
 use crate::train::checkpoint_folder::Checkpoints;
-use crate::train::compatibility::{check_targets, check_trainable, check_training};
-use crate::train::objective::{Expected, Objective, finite, no_weight, weighted};
+use crate::train::compatibility::{check_first, check_targets, check_trainable, check_training};
+use crate::train::objective::{Expected, Objective, finite, no_weight};
 use crate::train::run::{Run, load_callbacks};
 use crate::train::trainer::checks::check_checkpoints;
 use crate::train::trainer::non_finite::diverged;
@@ -197,7 +197,7 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
                 let what = model.non_finite_parameter().unwrap_or_else(|| "the loss".to_owned());
                 return Err(diverged(what, number));
             }
-            if !weighted(&sums) {
+            if !objective.is_weighted(&sums) {
                 return Err(no_weight());
             }
             self.run.optimizer.step(model)?;
@@ -229,7 +229,10 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         let (objective, feed) = settings.check(model, data, &mut run.metrics)?;
         if let Some(validation) = validation {
             check_data(model.as_infer(), validation)
-                .and_then(|_| check_targets(model.as_infer(), &objective, validation))
+                .and_then(|feed| {
+                    check_targets(model.as_infer(), &objective, validation)?;
+                    check_first(validation, &feed)
+                })
                 .map_err(|error| error.at("validation data"))?;
         }
         run.losses = objective.parts.iter().map(|part| (part.name.map(str::to_owned), part.weight)).collect();

@@ -160,13 +160,17 @@ pub(in crate::train) fn on_batch<F: Scalar, T: ?Sized, U: AsTarget<T> + Default 
     metrics: &mut [Box<dyn Metric<T, F>>],
 ) -> Result<Sums> {
     let mut inputs = feed.take(batch, indices.len())?;
-    let target = &batch.target;
-    let expected = Expected { target: target.as_target(), weights: batch.weights.as_deref() };
+    let (weights, target) = (batch.weights.take(), &batch.target);
+    let expected = Expected { target: target.as_target(), weights: weights.as_deref() };
     let looked_at = if data.is_finite() { Ok(()) } else { feed.check_finite(&inputs) };
-    looked_at
+    let result = looked_at
         .and_then(|()| check_finite_target(target))
+        .and_then(|()| objective.check_names(expected.target))
         .and_then(|()| forward_backward(model, objective, &mut inputs, expected, metrics))
-        .map_err(|error| error.in_data(|row| indices.get(row).copied()))
+        .map_err(|error| error.in_data(|row| indices.get(row).copied()));
+    // What the next `read` does not set is not there: nothing of this batch may be taken for it.
+    AsTarget::<T>::forget(&mut batch.target);
+    result
 }
 
 /// Runs all of a step except the optimizer's part. Metrics are updated before the loss consumes the output.
