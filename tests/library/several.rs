@@ -113,6 +113,29 @@ fn the_bytes_are_the_same_for_threads_orders_and_interruptions() {
     }
 }
 
+/// The files of a run with other threads and another order of inputs are the same but for the seconds and the sums over them.
+#[test]
+fn checkpoints_are_the_same_but_for_the_seconds() {
+    let written = |name: &str, threads: usize, row_first: bool| {
+        let folder = Folder::new(name);
+        plywood::set_threads(threads).unwrap();
+        run(row_first, Some(Checkpoints::in_folder(&folder.0).every_batches(2).keep_last(1000)), None);
+        let files: Vec<_> =
+            folder.names().into_iter().map(|name| fs::read(folder.file(&name)).unwrap()).collect();
+        files
+    };
+    let threads = plywood::threads();
+    let (one, three) = (written("several-1", 1, false), written("several-3", 3, true));
+    plywood::set_threads(threads).unwrap();
+    assert!(one.len() == three.len() && one.len() > 10);
+    for (a, b) in one.iter().zip(&three) {
+        assert_eq!(a.len(), b.len());
+        // Eight bytes for each of four epochs and for the one under way, and two checksums.
+        let different = a.iter().zip(b).filter(|(a, b)| a != b).count();
+        assert!(different <= 8 * 5 + 2 * 4, "{different} bytes of {}", a.len());
+    }
+}
+
 /// A checkpoint holds a sum for each output, by name: a run with other losses is refused.
 #[test]
 fn a_run_with_other_losses_is_not_resumed_within_an_epoch() {
