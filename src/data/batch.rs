@@ -14,7 +14,7 @@ pub struct Batch<F: Scalar, T> {
     /// trainer moves them out, because the model takes ownership.
     pub inputs: Vec<Tensor<F>>,
     /// The targets: class indices as `Vec<usize>`, numbers as a tensor, or
-    /// [`NamedTargets`](crate::losses::NamedTargets) for several outputs.
+    /// [`NamedTargets`](super::NamedTargets) for several outputs.
     pub target: T,
     /// A weight for each sample, at least 0; `None` for equal weights.
     pub weights: Option<Vec<F>>,

@@ -60,7 +60,7 @@ impl<F: Scalar, D: Dataset<F>> Folds<F, D> for HoldOut {
 /// # Ok::<(), plywood::Error>(())
 /// ```
 ///
-/// The parts are those of [`stratified_split`].
+/// The parts are those of [`stratified_split`](crate::data::stratified_split).
 #[derive(Clone, Debug, PartialEq)]
 pub struct StratifiedHoldOut {
     share: f64,

@@ -76,7 +76,7 @@ impl<'a> InputShapes<'a> {
     }
 }
 
-/// "[28, 28]", or "image [1, 28, 28], row [12]".
+/// `[28, 28]`, or `image [1, 28, 28], row [12]`.
 impl std::fmt::Display for InputShapes<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -87,7 +87,7 @@ use std::borrow::Cow;
 pub trait Loss<F: Scalar = f32>: Send {
     /// The type of a batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// A data set fits a loss if its targets implement [`AsTarget`] for this type: `Vec<usize>` for `[usize]`, a tensor
+    /// A data set fits a loss if its targets implement [`AsTarget`](super::AsTarget) for this type: `Vec<usize>` for `[usize]`, a tensor
     /// for itself.
     type Target: ?Sized;
 

@@ -566,10 +566,10 @@ fn a_graph_in_a_row_and_a_row_in_a_graph_have_the_bits_of_the_row() {
 
 /// A loss gets logits only from an output that nobody else reads, and that asked for them.
 #[test]
-fn an_activation_that_somebody_reads_is_not_left_out() {
+fn an_activation_that_somebody_reads_is_left_out_for_the_output() {
     let g = Graph::builder();
     let x = g.input("x", [4]);
-    let (alone, twice, read) = (x.softmax(-1), (x * 2.0).softmax(-1), (x * 3.0).sigmoid());
+    let (alone, twice, read) = (x.softmax(-1), (x * 2.0).layer(Softmax), (x * 3.0).sigmoid());
     g.output("alone", alone);
     g.output("twice", twice);
     g.output("again", twice);
@@ -577,10 +577,9 @@ fn an_activation_that_somebody_reads_is_not_left_out() {
     g.output("reader", read.sum(-1));
     let model = g.build().unwrap();
     let known = |k| (model.final_activation(k), model.known_values(k));
-    use plywood::nn::OutputActivation::{Sigmoid, Softmax, Unknown};
-    assert_eq!(known(0), (Softmax, Softmax));
-    assert_eq!((known(1), known(2)), ((Unknown, Softmax), (Unknown, Softmax)));
-    assert_eq!((known(3), known(4)), ((Unknown, Sigmoid), (Unknown, Unknown)));
+    use plywood::nn::OutputActivation as Known;
+    assert_eq!([known(0), known(1), known(2)], [(Known::Softmax, Known::Softmax); 3]);
+    assert_eq!((known(3), known(4)), ((Known::Sigmoid, Known::Sigmoid), (Known::Unknown, Known::Unknown)));
     let x = ArrayD::<f32>::from_shape_fn(vec![2, 4], |i| i[1] as f32);
     let infer = |logits: [bool; 5]| {
         let mut outputs = [const { None }; 5];
@@ -588,14 +587,64 @@ fn an_activation_that_somebody_reads_is_not_left_out() {
         outputs.map(|output| output.unwrap().into_owned())
     };
     let (plain, logits) = (infer([false; 5]), infer([true; 5]));
-    assert_eq!(logits[0], x);
-    assert_eq!(plain[1..], logits[1..]);
+    assert_eq!((&logits[0], &logits[1], &logits[2]), (&x, &(&x * 2.0), &(&x * 2.0)));
+    assert_eq!((&logits[3], &logits[4]), (&(&x * 3.0), &plain[4]));
+    assert_eq!(plain[1], plain[2]);
+    let some = infer([false, true, false, true, false]);
+    assert_eq!((&some[1], &some[2], &some[4]), (&logits[1], &plain[2], &plain[4]));
     let mut trained = model.clone();
-    for logits in [[false; 5], [true; 5]] {
+    for logits in [[false; 5], [true; 5], [false, true, false, true, false]] {
         let mut outputs = [const { None }; 5];
         trained.train(&mut [Some(x.clone())], &logits, &mut outputs).unwrap();
         assert_eq!(outputs.map(|output| output.unwrap()), infer(logits));
     }
+}
+
+/// A probability that is also read inside has the loss of its logit: 17 for a logit of 17 and class 0, where the logarithm of
+/// 1 - p in `f32` is infinite. Its gradient is that of both readers.
+#[test]
+fn a_probability_that_is_also_read_has_the_loss_of_its_logit() {
+    let build = |read: bool| {
+        let g = Graph::<f64>::builder_of().seed(4);
+        let z = g.input("x", [3]).layer_named("z", Dense::units(1));
+        let p = z.sigmoid();
+        g.output("sure", p);
+        g.output("other", if read { p * 2.0 } else { (z * 1.0).sigmoid() * 2.0 });
+        g.build().unwrap()
+    };
+    let losses = || Losses::of("sure", BinaryCrossEntropy::default()).and("other", MeanSquaredError, 0.5);
+    let x = ArrayD::<f64>::from_shape_fn(vec![6, 3], |i| (i[0] * 2 + i[1]) as f64 / 5.0 - 1.0);
+    let mut targets = NamedTargets::default();
+    targets.set_classes("sure", vec![0, 1, 1, 0, 1, 0]);
+    targets.set_numbers("other", x.slice_axis(plywood::ndarray::Axis(1), (..1).into()).to_owned());
+    let gradient = |mut model: Graph<f64>| {
+        let sum = plywood::train::accumulate(&mut model, &losses(), x.clone(), &targets, None).unwrap();
+        let mut optimizer = Optimizer::new(SGD::default()).learning_rate(1.0);
+        optimizer.step(&mut model).unwrap();
+        let mut weight = None;
+        model.each_param(&mut |name, param| {
+            if name == "z.weight" {
+                weight = Some(param.value().clone());
+            }
+        });
+        (sum.mean(), weight.unwrap())
+    };
+    let (one, two) = (gradient(build(true)), gradient(build(false)));
+    assert!((one.0 - two.0).abs() < 1e-14);
+    assert!((one.1 - two.1).iter().all(|d| d.abs() < 1e-13));
+
+    let g = Graph::builder();
+    let p = g.input("z", [1]).layer(Sigmoid);
+    g.output("sure", p);
+    g.output("again", p);
+    g.output("other", p.square());
+    let model = g.build().unwrap();
+    let (z, mut targets) = (ArrayD::<f32>::from_elem(vec![1, 1], 17.0), NamedTargets::default());
+    targets.set_classes("sure", vec![0]);
+    let losses =
+        Losses::of("sure", BinaryCrossEntropy::default()).without_loss("again").without_loss("other");
+    let found = plywood::train::accumulate(&mut model.clone(), &losses, z, &targets, None).unwrap();
+    assert!((found.mean() - 17.0).abs() < 1e-5, "{}", found.mean());
 }
 
 #[test]

@@ -11,14 +11,14 @@
 
 use super::nodes::{Named, Node, NodeKind, Nodes};
 use super::op::{InferOp, OpTable};
-use super::plan::{self, Plan};
+use super::plan::{self, Action, Plan};
 use super::shape::MAX_INPUTS;
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::level::check_level;
 use crate::nn::erased::ErasedInfer;
 use crate::nn::names;
-use crate::nn::output_activation::OutputActivation;
+use crate::nn::output_activation::{OutputActivation, WithoutActivation};
 use crate::nn::parts::Part;
 use crate::nn::port::Port;
 use crate::param::Param;
@@ -55,7 +55,17 @@ impl<F: Scalar, L: ErasedInfer<F> + ?Sized, O: OpTable<F> + ?Sized> Dag<F, L, O>
         ends: Vec<(String, usize)>,
     ) -> Result<Self> {
         check_level()?;
-        let plan = Arc::new(plan::plan(&source, &ends, true));
+        let is_activation = |action: &Action<O>| match action {
+            Action::Layer(k) => {
+                let layer = &layers[*k].1;
+                let nothing = layer.erased_without_activation() == WithoutActivation::Nothing;
+                layer.erased_activation().can_be_fused() && nothing
+            }
+            Action::Op(op) => op.activation().can_be_fused(),
+            Action::Program(program) => program.activation().can_be_fused(),
+            Action::Expand => false,
+        };
+        let plan = Arc::new(plan::plan(&source, &ends, true, &is_activation));
         let port = |name: &str, value: usize| {
             let has_lengths = source.lengths[value].is_some();
             Port::new(name, source.shapes[value].sizes.clone()).with_lengths(has_lengths)

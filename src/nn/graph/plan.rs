@@ -22,6 +22,17 @@ pub(super) enum Action<O: ?Sized> {
     Expand,
 }
 
+impl<O: ?Sized> Clone for Action<O> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Layer(k) => Self::Layer(*k),
+            Self::Op(op) => Self::Op(op.clone()),
+            Self::Program(program) => Self::Program(program.clone()),
+            Self::Expand => Self::Expand,
+        }
+    }
+}
+
 /// A step of the plan. Values of nodes that are not inside of a program have a slot.
 #[derive(Debug)]
 pub(super) struct Step<O: ?Sized> {
@@ -112,7 +123,13 @@ pub(super) fn live<O: ?Sized>(source: &Nodes<O>, ends: &[(String, usize)]) -> Ve
 }
 
 /// Plans a graph. Without `fuse`, each elementwise function is a program of its own, so that all values can be looked at.
-pub(super) fn plan<O: ?Sized>(source: &Nodes<O>, ends: &[(String, usize)], fuse: bool) -> Plan<O> {
+/// `is_activation` says what is nothing but an activation that a loss may include.
+pub(super) fn plan<O: ?Sized>(
+    source: &Nodes<O>,
+    ends: &[(String, usize)],
+    fuse: bool,
+    is_activation: &dyn Fn(&Action<O>) -> bool,
+) -> Plan<O> {
     let live = live(source, ends);
     let roots = roots(source, ends, &live, fuse);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); source.nodes.len()];
@@ -148,7 +165,45 @@ pub(super) fn plan<O: ?Sized>(source: &Nodes<O>, ends: &[(String, usize)], fuse:
         }
     }
     let outputs = ends.iter().map(|(_, value)| planner.slot_of[*value]).collect();
-    finish(planner.steps, planner.slots, inputs, outputs)
+    let Planner { mut steps, mut slots, .. } = planner;
+    let outputs = forked(&mut steps, &mut slots, outputs, is_activation);
+    finish(steps, slots, inputs, outputs)
+}
+
+/// Gives an output that somebody else reads, too, a step of its own for the activation at its end, so that a loss can have
+/// what is before it. Returns the slots of the outputs.
+fn forked<O: ?Sized>(
+    steps: &mut Vec<Step<O>>,
+    slots: &mut Vec<Slot>,
+    mut outputs: Vec<usize>,
+    is_activation: &dyn Fn(&Action<O>) -> bool,
+) -> Vec<usize> {
+    for k in 0..outputs.len() {
+        let of_steps = steps.iter().flat_map(|step| &step.inputs).filter(|slot| **slot == Some(outputs[k]));
+        let reads = of_steps.count() + outputs.iter().filter(|slot| **slot == outputs[k]).count();
+        let made =
+            steps.iter().find(|step| step.outputs.first().is_some_and(|(slot, _)| *slot == outputs[k]));
+        let Some(step) =
+            made.filter(|step| reads > 1 && step.inputs.len() == 1 && is_activation(&step.action))
+        else {
+            continue;
+        };
+        let copy = |(slot, read): &(usize, bool)| {
+            slots.push(slots[*slot].clone());
+            (slots.len() - 1, *read)
+        };
+        let own = Step {
+            action: step.action.clone(),
+            node: step.node,
+            inputs: step.inputs.clone(),
+            shapes: step.shapes.clone(),
+            last: step.last.clone(),
+            outputs: step.outputs.iter().map(copy).collect(),
+        };
+        outputs[k] = own.outputs[0].0;
+        steps.push(own);
+    }
+    outputs
 }
 
 /// Returns the value that this one is but for its lengths.
