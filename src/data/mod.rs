@@ -349,6 +349,55 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
     }
 }
 
+/// The methods of [`Dataset`] that a wrapper leaves to the data set in its field `data`: `pass_on!(len, remarks)`. Clippy's
+/// `missing_trait_methods` sees to it that none is forgotten.
+macro_rules! pass_on {
+    ($($method:ident),+) => {
+        $($crate::data::pass_on!(@ $method);)+
+    };
+    (@ len) => {
+        fn len(&self) -> usize {
+            self.data.len()
+        }
+    };
+    (@ is_empty) => {
+        fn is_empty(&self) -> bool {
+            self.data.is_empty()
+        }
+    };
+    (@ input_shapes) => {
+        fn input_shapes(&self) -> $crate::data::InputShapes<'_> {
+            self.data.input_shapes()
+        }
+    };
+    (@ class_names) => {
+        fn class_names(&self) -> &[String] {
+            self.data.class_names()
+        }
+    };
+    (@ class_names_of) => {
+        fn class_names_of(&self, target: &str) -> &[String] {
+            self.data.class_names_of(target)
+        }
+    };
+    (@ remarks) => {
+        fn remarks(&self) -> &[String] {
+            self.data.remarks()
+        }
+    };
+    (@ prefetch) => {
+        fn prefetch(&self) -> usize {
+            self.data.prefetch()
+        }
+    };
+    (@ is_finite) => {
+        fn is_finite(&self) -> bool {
+            self.data.is_finite()
+        }
+    }
+}
+pub(crate) use pass_on;
+
 /// Returns an error if a position is not one of the data set's samples.
 ///
 /// The data sets of this crate call it before they read.

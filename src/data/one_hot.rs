@@ -1,6 +1,7 @@
 //! Class indices as probabilities.
 
-use super::{Batch, ClassTargets, Dataset, InputShapes, Pass};
+use super::pass_on;
+use super::{Batch, ClassTargets, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::{Tensor, slice_mut};
@@ -96,37 +97,7 @@ where
 {
     type Target = <D::Target as ClassTargets<F>>::Soft;
 
-    fn len(&self) -> usize {
-        self.data.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.data.is_empty()
-    }
-
-    fn input_shapes(&self) -> InputShapes<'_> {
-        self.data.input_shapes()
-    }
-
-    fn class_names(&self) -> &[String] {
-        self.data.class_names()
-    }
-
-    fn class_names_of(&self, target: &str) -> &[String] {
-        self.data.class_names_of(target)
-    }
-
-    fn remarks(&self) -> &[String] {
-        self.data.remarks()
-    }
-
-    fn prefetch(&self) -> usize {
-        self.data.prefetch()
-    }
-
-    fn is_finite(&self) -> bool {
-        self.data.is_finite()
-    }
+    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch, is_finite);
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {
         let target = D::Target::from_soft(&mut batch.target);

@@ -1,6 +1,7 @@
 //! [`OneTarget`]: a data set with one of several targets.
 
-use super::{Batch, Dataset, InputShapes, Pass, check_indices};
+use super::pass_on;
+use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::predictions::check_weights;
@@ -138,6 +139,8 @@ impl<D, T> OneTarget<D, T> {
 impl<F: Scalar, T: OfName<F>, D: Dataset<F, Target = NamedTargets<F>>> Dataset<F> for OneTarget<D, T> {
     type Target = T;
 
+    pass_on!(input_shapes, class_names_of, remarks, prefetch, is_finite);
+
     fn len(&self) -> usize {
         self.indices.len()
     }
@@ -146,28 +149,8 @@ impl<F: Scalar, T: OfName<F>, D: Dataset<F, Target = NamedTargets<F>>> Dataset<F
         self.indices.is_empty()
     }
 
-    fn input_shapes(&self) -> InputShapes<'_> {
-        self.data.input_shapes()
-    }
-
     fn class_names(&self) -> &[String] {
         self.data.class_names_of(&self.target)
-    }
-
-    fn class_names_of(&self, target: &str) -> &[String] {
-        self.data.class_names_of(target)
-    }
-
-    fn remarks(&self) -> &[String] {
-        self.data.remarks()
-    }
-
-    fn prefetch(&self) -> usize {
-        self.data.prefetch()
-    }
-
-    fn is_finite(&self) -> bool {
-        self.data.is_finite()
     }
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, T>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! [`SomeInputs`]: a data set without some of its inputs.
 
+use super::pass_on;
 use super::{Batch, Dataset, InputShapes, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -74,36 +75,10 @@ fn wrong(expected: &str, found: String) -> Error {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for SomeInputs<D> {
     type Target = D::Target;
 
-    fn len(&self) -> usize {
-        self.data.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.data.is_empty()
-    }
+    pass_on!(len, is_empty, class_names, class_names_of, remarks, prefetch, is_finite);
 
     fn input_shapes(&self) -> InputShapes<'_> {
         InputShapes::Named(&self.ports)
-    }
-
-    fn class_names(&self) -> &[String] {
-        self.data.class_names()
-    }
-
-    fn class_names_of(&self, target: &str) -> &[String] {
-        self.data.class_names_of(target)
-    }
-
-    fn remarks(&self) -> &[String] {
-        self.data.remarks()
-    }
-
-    fn prefetch(&self) -> usize {
-        self.data.prefetch()
-    }
-
-    fn is_finite(&self) -> bool {
-        self.data.is_finite()
     }
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {

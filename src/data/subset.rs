@@ -2,7 +2,8 @@
 //!
 //! A part is a list of positions, 8 bytes each; no sample is copied. A part may be divided again.
 
-use super::{Batch, Dataset, InputShapes, Pass, check_indices};
+use super::pass_on;
+use super::{Batch, Dataset, Pass, check_indices};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::random::Random;
@@ -67,36 +68,14 @@ impl<D> Subset<D> {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
     type Target = D::Target;
 
+    pass_on!(input_shapes, class_names, class_names_of, remarks, prefetch, is_finite);
+
     fn len(&self) -> usize {
         self.indices.len()
     }
 
     fn is_empty(&self) -> bool {
         self.indices.is_empty()
-    }
-
-    fn input_shapes(&self) -> InputShapes<'_> {
-        self.data.input_shapes()
-    }
-
-    fn class_names(&self) -> &[String] {
-        self.data.class_names()
-    }
-
-    fn class_names_of(&self, target: &str) -> &[String] {
-        self.data.class_names_of(target)
-    }
-
-    fn remarks(&self) -> &[String] {
-        self.data.remarks()
-    }
-
-    fn prefetch(&self) -> usize {
-        self.data.prefetch()
-    }
-
-    fn is_finite(&self) -> bool {
-        self.data.is_finite()
     }
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {

@@ -1,7 +1,8 @@
 //! A data set with augmented images in training.
 
 use super::Augment;
-use crate::data::{Batch, Dataset, InputShapes, Pass};
+use crate::data::pass_on;
+use crate::data::{Batch, Dataset, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
 use crate::tensor::standard;
@@ -92,33 +93,7 @@ impl<D> Augmented<D> {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
     type Target = D::Target;
 
-    fn len(&self) -> usize {
-        self.data.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.data.is_empty()
-    }
-
-    fn input_shapes(&self) -> InputShapes<'_> {
-        self.data.input_shapes()
-    }
-
-    fn class_names(&self) -> &[String] {
-        self.data.class_names()
-    }
-
-    fn class_names_of(&self, target: &str) -> &[String] {
-        self.data.class_names_of(target)
-    }
-
-    fn remarks(&self) -> &[String] {
-        self.data.remarks()
-    }
-
-    fn prefetch(&self) -> usize {
-        self.data.prefetch()
-    }
+    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch);
 
     fn is_finite(&self) -> bool {
         self.data.is_finite() && F::of(self.augment.fill).is_finite()

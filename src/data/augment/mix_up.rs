@@ -1,5 +1,6 @@
 //! Mixup: mixtures of pairs of samples.
 
+use crate::data::pass_on;
 use crate::data::{Batch, Dataset, InputShapes, MixedTargets, Pass};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -80,37 +81,7 @@ where
 {
     type Target = D::Target;
 
-    fn len(&self) -> usize {
-        self.data.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.data.is_empty()
-    }
-
-    fn input_shapes(&self) -> InputShapes<'_> {
-        self.data.input_shapes()
-    }
-
-    fn class_names(&self) -> &[String] {
-        self.data.class_names()
-    }
-
-    fn class_names_of(&self, target: &str) -> &[String] {
-        self.data.class_names_of(target)
-    }
-
-    fn remarks(&self) -> &[String] {
-        self.data.remarks()
-    }
-
-    fn prefetch(&self) -> usize {
-        self.data.prefetch()
-    }
-
-    fn is_finite(&self) -> bool {
-        self.data.is_finite()
-    }
+    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch, is_finite);
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;
