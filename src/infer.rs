@@ -25,6 +25,7 @@ use crate::nn::inputs::Slots;
 use crate::nn::predict;
 use crate::nn::predict_parts::{infer_all, no_output};
 use crate::nn::{Infer, check_one_output};
+use crate::shown::cut;
 use crate::target::first_non_finite_row;
 use crate::tensor::Tensor;
 use crate::threads::try_each;
@@ -44,6 +45,13 @@ pub(crate) fn check_data<F: Scalar, D: Dataset<F> + ?Sized>(model: &dyn Infer<F>
     if data.is_empty() {
         return Err(Error::data("the data", "have at least one sample", "none")
             .help("Check where the data come from."));
+    }
+    if let (Some(output), Some(target)) = (model.chosen_output(), data.target_name())
+        && output != target
+    {
+        let found = format!("the output {:?} with the target {:?}", cut(output), cut(target));
+        return Err(Error::data("the output and the target", "be of one name", found)
+            .help("Choose the target of that output. For another target, take a model of that output alone: `Graph::with_outputs`."));
     }
     Feed::new(model.inputs(), data.input_shapes())
 }

@@ -197,6 +197,12 @@ pub trait Dataset<F: Scalar = f32>: Sync {
         &[]
     }
 
+    /// Returns the name of the target if it was chosen from several ([`OneTarget`]); a report of another output is then an
+    /// error.
+    fn target_name(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns remarks that the user should see before training: rows, columns or files that were left out, classes
     /// that look like missing values. `fit` prints them, unless it is silent. The default is none.
     ///
@@ -328,6 +334,10 @@ impl<F: Scalar, D: Dataset<F> + ?Sized> Dataset<F> for &D {
         (**self).class_names_of(target)
     }
 
+    fn target_name(&self) -> Option<&str> {
+        (**self).target_name()
+    }
+
     fn remarks(&self) -> &[String] {
         (**self).remarks()
     }
@@ -378,6 +388,11 @@ macro_rules! pass_on {
     (@ class_names_of) => {
         fn class_names_of(&self, target: &str) -> &[String] {
             self.data.class_names_of(target)
+        }
+    };
+    (@ target_name) => {
+        fn target_name(&self) -> Option<&str> {
+            self.data.target_name()
         }
     };
     (@ remarks) => {

@@ -97,7 +97,17 @@ where
 {
     type Target = <D::Target as ClassTargets<F>>::Soft;
 
-    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch, is_finite);
+    pass_on!(
+        len,
+        is_empty,
+        input_shapes,
+        class_names,
+        class_names_of,
+        target_name,
+        remarks,
+        prefetch,
+        is_finite
+    );
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, Self::Target>) -> Result<()> {
         let target = D::Target::from_soft(&mut batch.target);

@@ -153,6 +153,10 @@ impl<F: Scalar, T: OfName<F>, D: Dataset<F, Target = NamedTargets<F>>> Dataset<F
         self.data.class_names_of(&self.target)
     }
 
+    fn target_name(&self) -> Option<&str> {
+        Some(&self.target)
+    }
+
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, T>) -> Result<()> {
         let inputs = std::mem::take(&mut batch.inputs);
         let mut inner = Batch { inputs, target: NamedTargets::default(), weights: None };

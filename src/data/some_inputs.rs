@@ -75,7 +75,7 @@ fn wrong(expected: &str, found: String) -> Error {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for SomeInputs<D> {
     type Target = D::Target;
 
-    pass_on!(len, is_empty, class_names, class_names_of, remarks, prefetch, is_finite);
+    pass_on!(len, is_empty, class_names, class_names_of, target_name, remarks, prefetch, is_finite);
 
     fn input_shapes(&self) -> InputShapes<'_> {
         InputShapes::Named(&self.ports)

@@ -68,7 +68,7 @@ impl<D> Subset<D> {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Subset<D> {
     type Target = D::Target;
 
-    pass_on!(input_shapes, class_names, class_names_of, remarks, prefetch, is_finite);
+    pass_on!(input_shapes, class_names, class_names_of, target_name, remarks, prefetch, is_finite);
 
     fn len(&self) -> usize {
         self.indices.len()

@@ -124,6 +124,12 @@ pub trait Infer<F: Scalar = f32>: Debug + Display + Send + Sync + sealed::Sealed
     /// If a layer cannot be serialized.
     fn encode(&self) -> Result<(&'static str, Vec<u8>)>;
 
+    /// Returns the name of the output if it was chosen from several ([`OneOutput`](super::OneOutput)), so that reports can
+    /// compare it with that of the target.
+    fn chosen_output(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns the model as a trait object.
     fn as_infer(&self) -> &dyn Infer<F>;
 }
@@ -381,6 +387,11 @@ macro_rules! infer_as {
         fn encode(&self) -> Result<(&'static str, Vec<u8>)> {
             let $model = self;
             Infer::encode($inner)
+        }
+
+        fn chosen_output(&self) -> Option<&str> {
+            let $model = self;
+            Infer::chosen_output($inner)
         }
     };
 }

@@ -16,7 +16,7 @@ use std::fmt;
 /// [`Predict::output`](super::Predict::output).
 ///
 /// Reports and pictures are of one output: they take it with the data of
-/// [`OneTarget`](crate::data::OneTarget). All outputs are computed; a model that computes less is made by
+/// [`OneTarget`](crate::data::OneTarget), of the same name. All outputs are computed; a model that computes less is made by
 /// [`Graph::with_outputs`](super::Graph::with_outputs).
 ///
 /// ```
@@ -125,6 +125,10 @@ impl<F: Scalar> Infer<F> for OneOutput<'_, F> {
     fn encode(&self) -> Result<(&'static str, Vec<u8>)> {
         Err(Error::data("the model to save", "be a whole model", "one of its outputs")
             .help("Save the model itself, or a part of it that `Graph::with_outputs` makes."))
+    }
+
+    fn chosen_output(&self) -> Option<&str> {
+        Some(self.model.outputs()[self.output].name())
     }
 
     fn as_infer(&self) -> &dyn Infer<F> {

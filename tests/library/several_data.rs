@@ -280,6 +280,13 @@ fn reports_and_pictures_are_of_one_output() {
             "{text}"
         );
     }
+    let error = evaluate::classes(&model.output("labels").unwrap(), &classes).unwrap_err().to_string();
+    assert!(
+        error.contains("must be of one name, got the output \"labels\" with the target \"class\"."),
+        "{error}"
+    );
+    let other = model.with_outputs(&[("labels", "labels")]).unwrap();
+    evaluate::classes(&other, &plywood::data::SomeInputs::of(["row"], &classes).unwrap()).unwrap();
     let error = OneTarget::classes("kind", &data).unwrap_err().to_string();
     assert!(error.starts_with("one target: the targets of the data must have \"kind\""), "{error}");
     let error = OneTarget::classes("size", &data).unwrap_err().to_string();

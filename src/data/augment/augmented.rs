@@ -93,7 +93,7 @@ impl<D> Augmented<D> {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Augmented<D> {
     type Target = D::Target;
 
-    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch);
+    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, target_name, remarks, prefetch);
 
     fn is_finite(&self) -> bool {
         self.data.is_finite() && F::of(self.augment.fill).is_finite()

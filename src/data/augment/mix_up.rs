@@ -81,7 +81,17 @@ where
 {
     type Target = D::Target;
 
-    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch, is_finite);
+    pass_on!(
+        len,
+        is_empty,
+        input_shapes,
+        class_names,
+        class_names_of,
+        target_name,
+        remarks,
+        prefetch,
+        is_finite
+    );
 
     fn read(&self, indices: &[usize], pass: Pass, batch: &mut Batch<F, D::Target>) -> Result<()> {
         self.data.read(indices, pass, batch)?;

@@ -44,7 +44,7 @@ pub struct Normalized<D> {
 impl<F: Scalar, D: Dataset<F>> Dataset<F> for Normalized<D> {
     type Target = D::Target;
 
-    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, remarks, prefetch);
+    pass_on!(len, is_empty, input_shapes, class_names, class_names_of, target_name, remarks, prefetch);
 
     /// A number that is finite may be too large when it is normalized.
     fn is_finite(&self) -> bool {
