@@ -82,17 +82,23 @@ impl Feed {
 
     /// Refuses inputs that are not finite and names the row.
     pub fn check_finite<F: Scalar>(&self, inputs: &[Option<Tensor<F>>]) -> Result<()> {
-        for (at, input) in inputs.iter().flatten().enumerate() {
-            if let Some(row) = first_non_finite_row(input) {
-                let what = match self.ports.get(at) {
-                    None => "the input".to_owned(),
-                    Some(port) => format!("the input {:?}", cut(port.name())),
-                };
-                return Err(Error::sample_not_finite(&what, row).help(CLEAN));
-            }
-        }
-        Ok(())
+        check_finite(&self.ports, inputs)
     }
+}
+
+/// Refuses inputs that are not finite and names the row, and the input if there are several. `ports` are those of the model,
+/// or none.
+pub(crate) fn check_finite<F: Scalar>(ports: &[Port], inputs: &[Option<Tensor<F>>]) -> Result<()> {
+    for (at, input) in inputs.iter().flatten().enumerate() {
+        if let Some(row) = first_non_finite_row(input) {
+            let what = match ports.get(at).filter(|_| inputs.len() > 1) {
+                None => "the input".to_owned(),
+                Some(port) => format!("the input {:?}", cut(port.name())),
+            };
+            return Err(Error::sample_not_finite(&what, row).help(CLEAN));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a data set has read as many samples as requested.

@@ -10,8 +10,9 @@ use std::borrow::Cow;
 
 /// A loss: a measure of how far predictions are from targets, sample by sample, and its gradient.
 ///
-/// A loss of your own is written most easily as a formula, from which its gradient follows: [`GraphLoss`](super::GraphLoss). To implement this
-/// trait, you also write the gradient; [`check_loss`](crate::testing::check_loss) compares it with finite differences.
+/// A loss of your own is written most easily as a formula, from which its gradient follows:
+/// [`GraphLoss`](super::GraphLoss). To implement this trait, you also write the gradient;
+/// [`check_loss`](crate::testing::check_loss) compares it with finite differences.
 ///
 /// With sample weights `w` the value of a batch is the pair `Σ w_i · l_i` and `Σ w_i` ([`LossSum`]), and its gradient
 /// is that of `Σ w_i · l_i / divisor`. A sample of weight 0 adds nothing to either.
@@ -87,8 +88,8 @@ use std::borrow::Cow;
 pub trait Loss<F: Scalar = f32>: Send {
     /// The type of a batch's targets: `[usize]` for class indices, [`Tensor<F>`](Tensor) for numbers.
     ///
-    /// A data set fits a loss if its targets implement [`AsTarget`](super::AsTarget) for this type: `Vec<usize>` for `[usize]`, a tensor
-    /// for itself.
+    /// A data set fits a loss if its targets implement [`AsTarget`](super::AsTarget) for this type: `Vec<usize>` for
+    /// `[usize]`, a tensor for itself.
     type Target: ?Sized;
 
     /// Returns the loss of these predictions, and its gradient with respect to them, in the predictions' shape.
@@ -174,8 +175,8 @@ pub trait Loss<F: Scalar = f32>: Send {
         self.value_and_grad(logits, target, weights, divisor)
     }
 
-    /// Returns the losses of the outputs that this one consists of; `None` for a loss of one output. Only [`Losses`](super::Losses)
-    /// has parts.
+    /// Returns the losses of the outputs that this one consists of; `None` for a loss of one output. Only
+    /// [`Losses`](super::Losses) has parts.
     #[doc(hidden)]
     fn terms(&self) -> Option<&Terms<F, Self::Target>> {
         None

@@ -4,7 +4,9 @@ use super::inputs::Inputs;
 use super::model::Infer;
 use super::output_activation::{OutputActivation, Outputs};
 use super::port::Port;
-use super::predict_parts::{PIECE, check_exclusive, class_threshold_of, labels_of, no_output, predict_share};
+use super::predict_parts::{
+    PIECE, check_exclusive, class_threshold_of, labels_of, no_output, predict_share, put,
+};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::nn::{batch_error, window};
@@ -56,12 +58,7 @@ impl<F: Scalar> Predictions<F> {
         for ((.., output), made) in self.outputs.iter_mut().zip(made) {
             let made = made.as_ref().ok_or_else(no_output)?;
             samples = made.shape().first().copied().unwrap_or(0);
-            let mut place = output.slice_axis_mut(Axis(0), Slice::from(first..first + samples));
-            if place.shape() != made.shape() {
-                return Err(Error::shape("the output", format!("{:?}", place.shape()), made.shape())
-                    .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
-            }
-            place.assign(made);
+            put(output.slice_axis_mut(Axis(0), Slice::from(first..first + samples)), made.view())?;
         }
         Ok(samples)
     }

@@ -69,6 +69,19 @@ pub(super) fn labels_of(shape: &[usize], known: OutputActivation, thresholds: &T
     }
 }
 
+/// Writes the output for some samples into its place.
+pub(super) fn put<F: Scalar>(mut place: ArrayViewMutD<'_, F>, y: ArrayViewD<'_, F>) -> Result<()> {
+    if y.shape() != place.shape() {
+        return Err(Error::shape("the output", format!("{:?}", place.shape()), y.shape())
+            .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
+    }
+    match (place.as_slice_mut(), y.as_slice()) {
+        (Some(values), Some(y)) => values.copy_from_slice(y),
+        _ => place.assign(&y),
+    }
+    Ok(())
+}
+
 /// Processes a thread's samples piece by piece. The first layers get views of the caller's arrays, and copy their
 /// piece if they would change it. `inputs` and `outputs` are those of the model, in order.
 ///
@@ -89,15 +102,7 @@ pub(super) fn predict_share<F: Scalar>(
             .map_err(|error| error.in_data(|row| Some(first + from + row)))?;
         for (output, y) in outputs.iter_mut().zip(made) {
             let y = y.ok_or_else(no_output)?;
-            let mut place = output.slice_axis_mut(Axis(0), rows);
-            if y.shape() != place.shape() {
-                return Err(Error::shape("the output", format!("{:?}", place.shape()), y.shape())
-                    .help("A layer's `output_shape` does not agree with its `forward`; correct the layer."));
-            }
-            match (place.as_slice_mut(), y.as_slice()) {
-                (Some(values), Some(y)) => values.copy_from_slice(y),
-                _ => place.assign(&y),
-            }
+            put(output.slice_axis_mut(Axis(0), rows), y.view())?;
             recycle(owned(y));
         }
     }

@@ -238,6 +238,10 @@ impl<F: Scalar> NamedTargets<F> {
 }
 
 /// The forms of an output's target: class indices, a tensor, or none.
+#[diagnostic::on_unimplemented(
+    message = "a loss or metric with targets of `{Self}` cannot be that of one of several outputs",
+    note = "several outputs have class indices (`[usize]`), numbers (a tensor) or no targets (`()`)"
+)]
 pub trait FromNamed<F: Scalar> {
     /// Whether there must be a target.
     const READ: bool;

@@ -13,7 +13,7 @@
 //! Both give the same value and the same gradients up to rounding; the second avoids the division by a tiny
 //! probability.
 
-use crate::data::feed::Feed;
+use crate::data::feed::{Feed, check_finite};
 use crate::data::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::kernels::Scalar;
@@ -24,8 +24,7 @@ use crate::nn::predict_parts::no_output;
 use crate::nn::{Infer, Inputs, Model};
 use crate::optim::gathered;
 use crate::predictions::nan_sample;
-use crate::shown::cut;
-use crate::target::{AsTarget, CLEAN, first_non_finite_row};
+use crate::target::AsTarget;
 use crate::tensor::{Tensor, copy, recycle, standard};
 use crate::train::compatibility::{check_finite_target, check_training, check_unknown};
 use crate::train::objective::{Expected, Objective, Sums, finite};
@@ -128,20 +127,12 @@ pub(in crate::train) fn checked_inputs<F: Scalar>(
     inputs: Inputs<'_, F>,
 ) -> Result<Slots<Tensor<F>>> {
     let inputs = owned_inputs(inputs.for_model(model.inputs())?);
-    for (port, input) in model.inputs().iter().zip(inputs.iter().flatten()) {
-        if input.shape().first() == Some(&0) {
-            return Err(
-                Error::data("the batch", "have at least one sample", "none").help("Leave such a batch out.")
-            );
-        }
-        if let Some(row) = first_non_finite_row(input) {
-            let what = match model.inputs() {
-                [_] => "the input".to_owned(),
-                _ => format!("the input {:?}", cut(port.name())),
-            };
-            return Err(Error::sample_not_finite(&what, row).help(CLEAN));
-        }
+    if inputs.iter().flatten().any(|input| input.shape().first() == Some(&0)) {
+        return Err(
+            Error::data("the batch", "have at least one sample", "none").help("Leave such a batch out.")
+        );
     }
+    check_finite(model.inputs(), &inputs)?;
     Ok(inputs)
 }
 
