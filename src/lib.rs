@@ -26,6 +26,7 @@ mod param;
 pub mod plot;
 mod predictions;
 pub mod prelude;
+pub mod preprocessing;
 pub mod random;
 mod shown;
 mod state;

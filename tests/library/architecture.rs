@@ -17,7 +17,7 @@ const RANKS: [&[&str]; 11] = [
     &["init", "monitor", "param", "state", "target"],
     &["nn"],
     &["optim", "losses", "metrics", "data", "history", "gradient_trace"],
-    &["io", "infer", "plot", "testing"],
+    &["io", "infer", "plot", "preprocessing", "testing"],
     &["train", "evaluate"],
     &["instances", "lib", "prelude"],
 ];
