@@ -1,6 +1,6 @@
 //! Reads images from a folder with a subfolder for each class.
 
-use super::image_file::Form;
+use super::pixels::{Decoding, Fit, ImageForm};
 use super::{ArrayDataset, Images};
 use crate::data::class_names::{be_one_of, check_classes, trimmed};
 use crate::error::{Error, Result};
@@ -51,8 +51,10 @@ const DEEPEST: usize = 16;
 /// | RGB, the default | `[3, height, width]` |
 /// | [`grey`](ImageFolder::grey) | `[height, width]` |
 ///
-/// Every image is stretched to the same size, whatever its proportions, and rotated as its EXIF data say.
-/// Transparency is dropped. A channel has 8 bits: an image of 16 bits is an error, because if it uses only a part of
+/// Every image is rotated as its EXIF data say and stretched to the same size, whatever its proportions (see
+/// [`fit`](ImageFolder::fit)). Transparent pixels are laid over white (see [`background`](ImageFolder::background)), so
+/// black on a transparent ground is black on white. All conversions are code of this crate, so the bits of the images do
+/// not depend on the version of another one. A channel has 8 bits: an image of 16 bits is an error, because if it uses only a part of
 /// its range, only a few greys would remain. Images stay bytes in memory and are read as numbers from 0 to 1. Classes
 /// are sorted by name, images by path: the order does not depend on the file system or on the number of threads that
 /// decode.
@@ -68,7 +70,8 @@ const DEEPEST: usize = 16;
 #[must_use = "nothing is read before `read` is called"]
 pub struct ImageFolder {
     path: PathBuf,
-    form: Form,
+    form: ImageForm,
+    decoding: Decoding,
     /// Empty if the folders determine the classes.
     classes: Vec<String>,
     skip: bool,
@@ -93,15 +96,31 @@ impl ImageFolder {
     /// Selects the images in this folder, to be read as RGB of this height and width. Files are not opened before
     /// [`read`](ImageFolder::read).
     pub fn new(path: impl Into<PathBuf>, [height, width]: [u32; 2]) -> Self {
-        let form = Form { height, width, grey: false, largest: 8_192 };
-        Self { path: path.into(), form, classes: Vec::new(), skip: false }
+        let decoding = Decoding { in_folder: true, ..Decoding::default() };
+        let form = ImageForm::of(height as usize, width as usize);
+        Self { path: path.into(), form, decoding, classes: Vec::new(), skip: false }
     }
 
     /// Sets whether images have one channel instead of three, and the shape `[height, width]`.
     ///
-    /// The grey value of a coloured image is its brightness, `0.2126 · red + 0.7152 · green + 0.0722 · blue`.
+    /// The grey value of a coloured image is its brightness, `(2126 · red + 7152 · green + 722 · blue) / 10000`, rounded
+    /// down.
     pub fn grey(mut self, grey: bool) -> Self {
         self.form.grey = grey;
+        self
+    }
+
+    /// Sets what is done if an image has other proportions; by default it is stretched.
+    pub fn fit(mut self, fit: Fit) -> Self {
+        self.form.fit = fit;
+        self
+    }
+
+    /// Sets the colour behind transparent pixels, as red, green and blue; the default is white.
+    ///
+    /// A pixel of opacity `a` becomes `(a · value + (255 - a) · background) / 255` in each channel, rounded to nearest.
+    pub fn background(mut self, colour: [u8; 3]) -> Self {
+        self.form.background = colour;
         self
     }
 
@@ -125,7 +144,7 @@ impl ImageFolder {
     /// A file of a few kilobytes can claim enough pixels to fill the memory. An image that claims a larger side, or
     /// needs more than 512 MiB, is an error, found before any pixel is decoded.
     pub fn largest_side(mut self, pixels: u32) -> Self {
-        self.form.largest = pixels;
+        self.decoding.largest_side = pixels;
         self
     }
 
@@ -136,7 +155,7 @@ impl ImageFolder {
     /// were given), with the reasons of the first files that were left out; when the images do not fit into memory; and
     /// for the first faulty file, unless [`skip_faulty`](ImageFolder::skip_faulty) was called.
     pub fn read(&self) -> Result<ImageFiles> {
-        self.form_is_sound()?;
+        self.form.check()?;
         let mut skipped = Vec::new();
         let (names, found) = self.files(&mut skipped)?;
         let mut pixels = Vec::new();
@@ -153,7 +172,7 @@ impl ImageFolder {
             if some.is_empty() {
                 break;
             }
-            let images = threads::map(some.len(), |i| self.form.read(&some[i].1));
+            let images = threads::map(some.len(), |i| self.bytes_of(&some[i].1));
             for ((class, path), image) in some.into_iter().zip(images) {
                 match image {
                     Ok(bytes) => {
@@ -207,8 +226,8 @@ impl ImageFolder {
     /// # Errors
     /// When the file cannot be read, or is no PNG or JPEG image.
     pub fn image(&self, path: impl AsRef<Path>) -> Result<Tensor<f32>> {
-        self.form_is_sound()?;
-        let bytes = self.form.read(path.as_ref())?;
+        self.form.check()?;
+        let bytes = self.bytes_of(path.as_ref())?;
         // The same factor as in the data set, so that the numbers are bit-identical.
         let (pixels, scale) = (bytes.into_iter().map(f32::from), (1.0 / 255.0) as f32);
         Tensor::from_shape_vec(self.shape(1), pixels.map(|pixel| pixel * scale).collect())
@@ -217,22 +236,15 @@ impl ImageFolder {
 
     /// The shape of an array of `count` images.
     fn shape(&self, count: usize) -> IxDyn {
-        let (height, width) = (self.form.height as usize, self.form.width as usize);
+        let (height, width) = (self.form.height, self.form.width);
         if self.form.grey { IxDyn(&[count, height, width]) } else { IxDyn(&[count, 3, height, width]) }
     }
 
-    fn form_is_sound(&self) -> Result<()> {
-        let Form { height, width, .. } = self.form;
-        let usual = 1..=16_384;
-        if usual.contains(&height) && usual.contains(&width) {
-            return Ok(());
-        }
-        Err(Error::argument(
-            "the height and width of images",
-            "from 1 to 16384",
-            format!("{height} and {width}"),
-        )
-        .help("Use the size that the model is built for: 64 by 64 is a usual first choice."))
+    /// Reads the image in a file and converts it.
+    fn bytes_of(&self, path: &Path) -> Result<Vec<u8>> {
+        let pixels = self.decoding.file(path)?;
+        let (bytes, _) = self.form.convert(&pixels).map_err(|error| error.at(path.display()))?;
+        Ok(bytes)
     }
 
     /// Returns the classes' names, and the sorted files with their classes.

@@ -10,6 +10,7 @@
 //! | tables in CSV files | [`TableCsv`], [`TableStream`]; [`Normalizer`] |
 //! | texts | [`Tokenizer`], [`Vocabulary`], [`LabelledTexts`]; `TextCsv` (feature `csv`) |
 //! | images in folders | `ImageFolder` (feature `images`) |
+//! | an image in memory | [`Pixels`] |
 //! | Fashion-MNIST and MNIST | `datasets`, `idx`, `IdxStream` (feature `datasets`) |
 //! | synthetic images, without files | [`synthetic`] |
 //! | a custom source | [`Dataset`], which fills a [`Batch`] for a [`Pass`] |
@@ -36,7 +37,7 @@
 // | `augment/`, `one_hot.rs` | random changes, drawn anew in each epoch; classes as probabilities |
 // | `normalizer/` | normalization, fitted on the training part and applied to all |
 // | `text/`, `csv/`, `class_names.rs` | texts, tables, and the names of classes in them |
-// | `image_folder.rs`, `image_file.rs` | PNG and JPEG files in folders by class |
+// | `image_folder.rs`, `pixels/` | PNG and JPEG files in folders by class; images in memory, decoded and converted to inputs |
 // | `datasets/`, `idx/` | Fashion-MNIST and MNIST: download, checks, file format |
 // | `synthetic/` | synthetic images |
 // | `gzip.rs`, `file.rs` | decompression; files that are read at any offset |
@@ -57,15 +58,13 @@ mod hold_out;
 #[cfg(feature = "datasets")]
 pub mod idx;
 #[cfg(feature = "images")]
-mod image_file;
-#[cfg(feature = "images")]
 mod image_folder;
 mod input_shapes;
 mod named_arrays;
 mod normalizer;
 mod one_hot;
 mod one_target;
-mod pixels;
+pub(crate) mod pixels;
 mod some_inputs;
 mod splits;
 mod stored;
@@ -94,7 +93,7 @@ pub use named_arrays::{Arrays, ArraysBuilder};
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
 pub use one_target::OneTarget;
-pub use pixels::{ImageSource, Pixels};
+pub use pixels::{Fit, ImageSource, Pixels};
 pub use some_inputs::SomeInputs;
 pub use splits::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use subset::{Subset, random_split, split_at};

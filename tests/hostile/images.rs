@@ -1,7 +1,7 @@
 //! Untrusted images, and folders of them.
 
 use super::bounded;
-use plywood::data::{ImageFiles, ImageFolder};
+use plywood::data::{Fit, ImageFiles, ImageFolder, Pixels};
 use plywood::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -20,8 +20,14 @@ pub fn image(bytes: &[u8], folder: &Path) {
         bounded(length, || images.clone().skip_faulty(true).read()).expect("two images that are whole");
     assert_eq!(kept.images.len(), 2 + usize::from(one.is_ok()));
     assert_eq!(kept.images.len() + kept.skipped.len(), 3);
-    let grey = bounded(length, || images.grey(true).image(folder.join("a/changed")));
-    assert_eq!(grey.is_ok(), one.is_ok(), "grey and coloured");
+    for fit in [Fit::Stretch, Fit::Crop, Fit::Pad(9)] {
+        let images = images.clone().fit(fit).background([1, 2, 3]).grey(fit != Fit::Crop);
+        let other = bounded(length, || images.image(folder.join("a/changed")));
+        assert_eq!(other.is_ok(), one.is_ok(), "grey and coloured, {fit:?}");
+    }
+    // Without the limit on sides, but never more than the file's length allows.
+    let decoded = bounded(40_000 * length, || Pixels::decode(bytes));
+    assert!(decoded.is_ok() || one.is_err(), "{decoded:?}");
     if let Ok(pixels) = one {
         assert!(pixels.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
     }

@@ -676,6 +676,7 @@ fn text_files() -> Texts {
 
 #[cfg(feature = "images")]
 fn image_folders(folder: &Folder) -> Texts {
+    use plywood::data::Pixels;
     let read = |name: &str| ImageFolder::new(folder.0.join(name), [4, 4]).read();
     for name in ["flat/1.png", "none/a/b/1.txt", "other/cat/1.png"] {
         folder.write(name, b"some notes");
@@ -692,6 +693,11 @@ fn image_folders(folder: &Folder) -> Texts {
         ImageFolder::new(folder.0.join("empty"), [4, 4]).classes(["a", "b"]).read();
         ImageFolder::new(folder.0.join("flat"), [0, 4]).read();
         ImageFolder::new(folder.0.join("flat"), [4, 4]).image(folder.0.join("flat"));
+        Pixels::decode(b"some notes");
+        Pixels::read(folder.0.join("flat/1.png"));
+        Pixels::read(folder.0.join("flat"));
+        Pixels::read(folder.0.join("flat/none.png"));
+        Pixels::decode(&[255, 216, 255]);
     }
 }
 

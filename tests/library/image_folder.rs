@@ -2,6 +2,7 @@
 
 use crate::folder::Folder;
 use image::{ImageFormat, Rgb, RgbImage};
+use plywood::data::{Fit, Pixels};
 use plywood::ndarray::Axis;
 use plywood::prelude::*;
 use std::fs;
@@ -126,6 +127,10 @@ fn an_image_that_claims_to_be_huge_is_refused() {
     folder.write("a/1.png", &bomb(60_000));
     let error = text(ImageFolder::new(&folder.0, [4, 4]).read());
     assert!(error.contains("an image of at most 8192 by 8192 pixels, got"), "{error}");
+    folder.write("a/1.png", &bomb(5_000));
+    let error = text(ImageFolder::new(&folder.0, [4, 4]).read());
+    assert!(error.contains(" must have the data of all its 5000 x 5000 pixels, got "), "{error}");
+    folder.write("a/1.png", &bomb(60_000));
     let error = text(ImageFolder::new(&folder.0, [4, 4]).largest_side(u32::MAX).read());
     let expected = "be an image that takes at most 536870912 bytes, got 10800000000. Make it smaller.";
     assert!(error.ends_with(expected), "{error}");
@@ -207,6 +212,51 @@ fn the_number_of_threads_makes_no_difference() {
     let one = run(1);
     assert_eq!((one.1.len(), one.3.len()), (294, 6));
     assert!(run(2) == one && run(4) == one);
+}
+
+#[test]
+fn transparent_pixels_have_the_background_behind_them() {
+    let folder = Folder::new("images-transparent");
+    let ink = image::RgbaImage::from_fn(2, 1, |x, _| image::Rgba([0, 0, 0, if x == 0 { 255 } else { 0 }]));
+    let path = folder.write("a/1.png", b"");
+    ink.save(&path).unwrap();
+    let grey = image::GrayAlphaImage::from_fn(2, 1, |x, _| image::LumaA([0, if x == 0 { 255 } else { 0 }]));
+    grey.save(folder.write("a/2.png", b"")).unwrap();
+    let reader = ImageFolder::new(&folder.0, [1, 2]).grey(true);
+    let pixels =
+        |reader: &ImageFolder| reader.read().unwrap().images.inputs().iter().copied().collect::<Vec<u8>>();
+    assert_eq!(pixels(&reader), [0, 255, 0, 255]);
+    assert_eq!(pixels(&reader.clone().background([0; 3])), [0, 0, 0, 0]);
+    let red = reader.background([255, 0, 0]);
+    assert_eq!(pixels(&red), [0, 54, 0, 54]);
+    assert_eq!(pixels(&red.grey(false)), [0, 255, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0]);
+    assert_eq!(Pixels::read(&path).unwrap(), Pixels::rgba([1, 2], ink.into_raw()).unwrap());
+}
+
+#[test]
+fn images_are_stretched_cropped_or_padded() {
+    let folder = Folder::new("images-fit");
+    let sides = RgbImage::from_fn(8, 4, |x, _| Rgb([if (2..6).contains(&x) { 200 } else { 0 }; 3]));
+    let path = folder.write("a/1.png", b"");
+    sides.save(&path).unwrap();
+    let reader = ImageFolder::new(&folder.0, [4, 4]).grey(true);
+    let row = |fit, row: usize| {
+        let read = reader.clone().fit(fit).read().unwrap();
+        read.images
+            .inputs()
+            .index_axis(Axis(0), 0)
+            .index_axis(Axis(0), row)
+            .iter()
+            .copied()
+            .collect::<Vec<u8>>()
+    };
+    assert_eq!(
+        row(Fit::Stretch, 1),
+        reader.read().unwrap().images.inputs().iter().copied().collect::<Vec<_>>()[4..8]
+    );
+    assert_eq!((row(Fit::Crop, 0), row(Fit::Crop, 3)), (vec![200; 4], vec![200; 4]));
+    assert_eq!((row(Fit::Pad(9), 0), row(Fit::Pad(9), 3)), (vec![9; 4], vec![9; 4]));
+    assert_eq!(row(Fit::Pad(9), 1), row(Fit::Stretch, 1));
 }
 
 #[test]

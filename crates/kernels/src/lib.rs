@@ -23,6 +23,7 @@
 //! | `optim/` | the optimizers' passes over a parameter: gradient descent and shared code; Adam, software-pipelined; the other rules |
 //! | `augment.rs` | image augmentation: shifts, affine maps, erasing, mixing |
 //! | `convert.rs` | conversion from stored types to the element type, and random masks |
+//! | `raster.rs` | images of bytes: transparency, brightness, other sizes |
 //! | `level/` | the level of vector instructions in use |
 //! | `dispatch.rs` | the macro that compiles kernels for each level of vector instructions |
 //! | `vector.rs` | SIMD vectors for loops that are written with intrinsics |
@@ -62,6 +63,7 @@ mod norm;
 mod optim;
 #[doc(hidden)]
 pub mod platform;
+mod raster;
 mod scalar;
 #[cfg(test)]
 mod test_random;
@@ -85,6 +87,8 @@ pub use elementwise::{Binary, Pair, Side, Unary};
 pub use embedding::{id_of, ids_of, order_of};
 #[doc(hidden)]
 pub use optim::{AdaStep, AdamStep, FreeStep, LionStep, MomentStep, RmsStep, SgdStep};
+#[doc(hidden)]
+pub use raster::{Raster, Taps, triangle};
 #[doc(hidden)]
 pub use scalar::OfEach;
 pub use scalar::Scalar;

@@ -1,7 +1,19 @@
-//! [`Pixels`]: an image in memory.
+//! [`Pixels`]: an image in memory. [`ImageForm`] converts it to a model's input.
 
+#[cfg(feature = "images")]
+mod decode;
+#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "called by what reads images"))]
+mod fit;
+#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "called by what reads images"))]
+mod form;
+mod resize;
 mod source;
 
+#[cfg(feature = "images")]
+pub(crate) use decode::Decoding;
+pub use fit::Fit;
+#[cfg_attr(not(feature = "images"), allow(unused_imports, reason = "used by what reads images"))]
+pub(crate) use form::ImageForm;
 pub use source::ImageSource;
 
 use crate::error::{Error, Result};
@@ -14,6 +26,7 @@ use std::sync::Arc;
 /// | [`grey`](Pixels::grey) | the brightness |
 /// | [`rgb`](Pixels::rgb) | red, green, blue |
 /// | [`rgba`](Pixels::rgba) | red, green, blue and opacity, as in a browser's canvas |
+/// | `decode`, `read` (feature `images`) | as in the PNG or JPEG file; 2 if it is grey with opacity |
 ///
 /// ```
 /// use plywood::data::Pixels;

@@ -99,11 +99,18 @@ fn betweens(length: usize) -> Vec<Between> {
     (0..length).map(|i| Between { at: i / 2, next: (i / 2 + 1).min(length - 1), share: 0.3 }).collect()
 }
 
+/// Returns the bytes that a kernel writes.
+fn bytes<T>(count: usize, kernel: impl FnOnce(&mut [u8]) -> T) -> Vec<u32> {
+    let mut bytes = vec![1; count];
+    kernel(&mut bytes);
+    bytes.into_iter().map(u32::from).collect()
+}
+
 type Kernel<F> = (&'static str, fn(&mut Room<F>));
 
 /// A call of every kernel that [`kernels!`] declares, by name.
 #[rustfmt::skip]
-fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
+fn all<F: Scalar + AdamLoop<F> + Raster<F>>() -> Vec<Kernel<F>> {
     vec![
         ("activate", |r| for f in activations() {
             let from = r.out.len();
@@ -291,10 +298,18 @@ fn all<F: Scalar + AdamLoop<F>>() -> Vec<Kernel<F>> {
             let (rows, columns) = (betweens(ROWS), betweens(r.columns));
             F::blend_back(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.y);
         }),
-        ("mean_spans_back", |r| {
-            let (rows, columns) = (spans(ROWS), spans(r.columns));
-            F::mean_spans_back(&r.x, &rows, &columns, [ROWS, r.columns], &mut r.by_column, &mut r.y);
+        ("mean_spans_back", |r| F::mean_spans_back(&r.x, &spans(ROWS), &spans(r.columns), [ROWS, r.columns], &mut r.by_column, &mut r.y)),
+        ("lay_over", |r| for [from, to] in [[2, 1], [2, 3], [4, 3]] {
+            r.ids.extend(bytes(r.bytes.len() / from * to, |out| F::lay_over(&r.bytes, [from, to], [10, 20, 30], out)));
         }),
+        ("brightness", |r| r.ids = bytes(r.bytes.len() / 3, |out| F::brightness(&r.bytes, out))),
+        ("weigh_rows", |r| F::weigh_rows(&r.bytes, r.columns, &r.by_row, &mut r.by_column)),
+        ("weigh_columns", |r| for channels in [1, 3].into_iter().filter(|&channels| channels <= r.columns) {
+            let (taps, weights) = triangle(r.columns / channels, 5);
+            let weights: Vec<F> = weights.iter().map(|&w| F::of(f64::from(w) * 40.0)).collect();
+            r.ids.extend(bytes(ROWS * 5 * channels, |out| F::weigh_columns(&r.x, r.columns, channels, &taps, &weights, out)));
+        }),
+        ("to_planes", |r| for channels in [1, 3] { r.ids.extend(bytes(2 * r.bytes.len(), |out| F::to_planes(&r.bytes, channels, 255, out))); }),
     ]
 }
 
@@ -305,7 +320,7 @@ fn at_each_level<T>(run: impl Fn() -> T) -> Vec<(Level, T)> {
 
 #[test]
 fn loops_have_the_same_bits_at_every_level() {
-    fn check<F: Scalar + AdamLoop<F>>() {
+    fn check<F: Scalar + AdamLoop<F> + Raster<F>>() {
         for columns in [1, 3, 10, 37, 64, 70] {
             let room = Room::<F>::new(columns);
             for (name, kernel) in all::<F>() {
@@ -340,6 +355,7 @@ fn no_loop_is_left_out() {
         include_str!("../embedding.rs"),
         include_str!("../augment.rs"),
         include_str!("../losses.rs"),
+        include_str!("../raster.rs"),
         include_str!("../conv/blend.rs"),
         include_str!("../conv/im2col.rs"),
         include_str!("../norm/rows.rs"),
