@@ -25,9 +25,11 @@ mod param;
 #[cfg(feature = "plots")]
 pub mod plot;
 mod predictions;
+pub mod predictor;
 pub mod prelude;
 pub mod preprocessing;
 pub mod random;
+pub mod recipe;
 mod shown;
 mod state;
 mod target;

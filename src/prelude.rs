@@ -26,9 +26,9 @@ pub use crate::data::ImageFolder;
 #[cfg(feature = "datasets")]
 pub use crate::data::datasets;
 pub use crate::data::{
-    ArrayDataset, Arrays, Augment, Augmented, Batch, Dataset, InputShapes, KFold, LabelledTexts, MixUp,
-    NamedTargets, Normalizer, OneHot, OneTarget, Pass, StratifiedKFold, TableCsv, TargetArrays, Tokenizer,
-    Vocabulary, random_split, stratified_split,
+    ArrayDataset, Arrays, Augment, Augmented, Batch, ColumnType, Csv, Dataset, InputShapes, KFold,
+    LabelledTexts, MixUp, NamedTargets, Normalizer, OneHot, OneTarget, Pass, StratifiedKFold, Table,
+    TableCsv, TargetArrays, Tokenizer, Vocabulary, random_split, stratified_split,
 };
 pub use crate::init::Initializer;
 pub use crate::io::{Kind, Metadata, Save, Weights};
@@ -54,7 +54,10 @@ pub use crate::optim::{
 };
 #[cfg(feature = "plots")]
 pub use crate::plot;
+pub use crate::predictor::{Answer, Classes, Labels, Numbers, Predictor, Raw, Row};
+pub use crate::preprocessing::{CategoryIds, Columns, Features, Image, Text, TextEncoder};
 pub use crate::random::Random;
+pub use crate::recipe::Recipe;
 pub use crate::testing::{check_layer, check_loss, check_op};
 pub use crate::train::{Callback, Context, EarlyStopping, History, Progress, Trainer};
 pub use crate::{Error, Result, Scalar, Tensor, evaluate};

@@ -310,12 +310,19 @@ fn a_changed_table_is_an_error_or_the_same_in_memory_and_streamed() {
         for _ in 0..200 {
             hostile::tables::numbers(&changed(bytes, &mut dice), separator, &path);
             hostile::tables::numbers(&gzip(&changed(bytes, &mut dice)), separator, &path);
+            hostile::tables::guessed(&changed(bytes, &mut dice));
+            hostile::tables::guessed(&gzip(&changed(bytes, &mut dice)));
         }
         hostile::tables::numbers(
             &gzip(&[bytes, &bytes[bytes.len() - 4..].repeat(1 << 16)].concat()),
             separator,
             &path,
         );
+    }
+    // Many columns, with names and without.
+    for bytes in [vec![b','; 1 << 16], vec![b';'; 30_000], b"a,".repeat(30_000), vec![b'"'; 1 << 16]] {
+        hostile::tables::guessed(&bytes);
+        hostile::tables::guessed(&[&bytes[..], b"\n", &bytes].concat());
     }
     std::fs::remove_file(path).unwrap();
 }

@@ -82,6 +82,14 @@ fn main() {
     ] {
         write("table", name, table.as_bytes());
     }
+    for (name, table) in [
+        ("german", "\x01id;price;day;word\n\"1\";2,5;1.2.2020;x\n2;?;3.4.2021;\"y;\nz\"\n3;1.234,5;30.1.2020;NA\n"),
+        ("gzip", "\0n,b,d\n1,yes,2020-01-31\n2,no,2020-02-03\n"),
+        ("comments", "\x01# notes\n#\na\tb\n5s\t7n\n1\t2\n"),
+        ("no header", "\x016,59;8,46;a\n1,98;8,67;a\n1,8;4,31;b\n"),
+    ] {
+        write("guessed", name, table.as_bytes());
+    }
     for (name, texts) in [
         ("plain", "\x04label,text\na,Hello, world\nb,\"na\u{ef}ve, \u{1f600}\"\n?,c\n"),
         ("gzip", "\0label,text\na,some\nb,words\n"),

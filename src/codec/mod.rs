@@ -31,8 +31,10 @@
 
 pub(crate) mod blob;
 pub(crate) mod limits;
+pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod tensor;
+pub(crate) mod texts;
 pub(crate) mod words;
 
 use crate::error::{Error, Result};
@@ -212,7 +214,7 @@ pub(crate) fn differ<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Re
 pub(crate) const MAX_AXES: usize = 32;
 
 /// A shape with at most [`MAX_AXES`] axes, checked both when reading and when writing.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Shape(#[serde(deserialize_with = "list::<_, _, MAX_AXES>")] pub Vec<usize>);
 
 impl Serialize for Shape {

@@ -7,11 +7,13 @@
 //! | data | |
 //! |---|---|
 //! | arrays in memory | [`ArrayDataset`], [`Images`]; with several inputs or outputs [`Arrays`], [`TargetArrays`] |
-//! | tables in CSV files | [`TableCsv`], [`TableStream`]; [`Normalizer`] |
+//! | tables as they are, of columns with gaps | [`Table`]; out of CSV files by [`Table::csv`], [`Csv`] |
+//! | tables of numbers in CSV files | [`TableCsv`], [`TableStream`]; [`Normalizer`] |
 //! | texts | [`Tokenizer`], [`Vocabulary`], [`LabelledTexts`]; `TextCsv` (feature `csv`) |
 //! | images in folders | `ImageFolder` (feature `images`) |
 //! | an image in memory | [`Pixels`] |
 //! | Fashion-MNIST and MNIST | `datasets`, `idx`, `IdxStream` (feature `datasets`) |
+//! | NumPy's arrays | `npy` (feature `npy`) |
 //! | synthetic images, without files | [`synthetic`] |
 //! | a custom source | [`Dataset`], which fills a [`Batch`] for a [`Pass`] |
 //!
@@ -38,6 +40,8 @@
 // | `normalizer/` | normalization, fitted on the training part and applied to all |
 // | `text/`, `csv/`, `class_names.rs` | texts, tables, and the names of classes in them |
 // | `image_folder.rs`, `pixels/` | PNG and JPEG files in folders by class; images in memory, decoded and converted to inputs |
+// | `table/` | tables of columns of any type, out of CSV files as they are |
+// | `npy/` | NumPy's files |
 // | `datasets/`, `idx/` | Fashion-MNIST and MNIST: download, checks, file format |
 // | `synthetic/` | synthetic images |
 // | `gzip.rs`, `file.rs` | decompression; files that are read at any offset |
@@ -62,6 +66,8 @@ mod image_folder;
 mod input_shapes;
 mod named_arrays;
 mod normalizer;
+#[cfg(feature = "npy")]
+pub mod npy;
 mod one_hot;
 mod one_target;
 pub(crate) mod pixels;
@@ -93,11 +99,13 @@ pub use named_arrays::{Arrays, ArraysBuilder};
 pub use normalizer::{Normalized, Normalizer, NormalizerSpec};
 pub use one_hot::OneHot;
 pub use one_target::OneTarget;
+pub(crate) use pixels::{Conversion, ImageForm};
 pub use pixels::{Fit, ImageSource, Pixels};
 pub use some_inputs::SomeInputs;
 pub use splits::{Fold, Folds, KFold, StratifiedKFold, stratified_split};
 pub use subset::{Subset, random_split, split_at};
-pub use table::{Categories, Column, ColumnType, DateFormat, Table, TablePart};
+pub use table::{Categories, Column, ColumnType, Csv, CsvForm, DateFormat, Table, TablePart, TablePieces};
+pub(crate) use table::{date_parts, iso_date};
 pub use target_arrays::{ClassIndices, TargetArrays};
 pub use targets::Targets;
 pub use text::{LabelledTexts, Tokenizer, Vocabulary, VocabularySpec};
@@ -419,7 +427,7 @@ pub(crate) use pass_on;
 /// Returns an error if a position is not one of the data set's samples.
 ///
 /// The data sets of this crate call it before they read.
-fn check_indices(indices: &[usize], len: usize) -> Result<()> {
+pub(crate) fn check_indices(indices: &[usize], len: usize) -> Result<()> {
     match indices.iter().find(|&&i| i >= len) {
         None => Ok(()),
         Some(i) => {

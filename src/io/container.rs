@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | 8 | `PLYWOOD` and a line feed, which a transfer in text mode would change |
 //! | 8 | 4 | the version of the format |
-//! | 12 | 1 | the content: 1 a model, 2 a checkpoint |
+//! | 12 | 1 | the content: 1 a model, 2 a checkpoint, 3 a predictor |
 //! | 13 | 1 | bytes per number: 4 for `f32`, 8 for `f64` |
 //! | 14 | 2 | 0 |
 //! | 16 | 8 | `d`, the length of the description in bytes |
@@ -67,6 +67,7 @@ const MAX_ARRAYS: usize = 1 << 16;
 pub(super) enum Content {
     Model = 1,
     Checkpoint = 2,
+    Predictor = 3,
 }
 
 impl Content {
@@ -74,6 +75,7 @@ impl Content {
         match self {
             Self::Model => "a model",
             Self::Checkpoint => "a checkpoint",
+            Self::Predictor => "a predictor",
         }
     }
 
@@ -82,6 +84,9 @@ impl Content {
             Self::Model => "Read it with `plywood::load`.",
             Self::Checkpoint => {
                 "Continue it with `Trainer::resume`; for its model alone, read it with `plywood::load` and save that."
+            }
+            Self::Predictor => {
+                "Read it with `Predictor::load`; for its model alone, read it with `plywood::load`."
             }
         }
     }
@@ -262,7 +267,7 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));
     let sum = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| head[at + i]));
     check_sum("the head", crc32fast::hash(&head[..32]), sum(32))?;
-    let known = [Content::Model, Content::Checkpoint];
+    let known = [Content::Model, Content::Checkpoint, Content::Predictor];
     let content = known.into_iter().find(|&known| known as u8 == head[12]);
     if let Some((contents, width, element)) = wanted {
         if !content.is_some_and(|found| contents.contains(&found)) {
@@ -323,6 +328,7 @@ fn other_element(content: Content, expected: &str, found: &str) -> Error {
         Content::Checkpoint => {
             format!("Resume with a model and a trainer of the type it was saved with, {found}.")
         }
+        Content::Predictor => "Get the file again.".to_owned(),
     })
 }
 

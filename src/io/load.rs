@@ -2,6 +2,7 @@
 
 use super::checkpoint;
 use super::container::{self, Content};
+use super::predictor::StoredPredictor;
 use super::source::Source;
 use super::stored_model::{StoredInfer, StoredModel};
 use crate::codec::numbers;
@@ -13,7 +14,8 @@ use std::path::Path;
 
 /// Reads a model of any type, with the crate's own layers, in `f32`.
 ///
-/// From a checkpoint ([`Checkpoints`](crate::train::Checkpoints)) it reads the model and ignores the rest. Use
+/// From a checkpoint ([`Checkpoints`](crate::train::Checkpoints)) and from a
+/// [`Predictor`](crate::predictor::Predictor)'s file it reads the model and ignores the rest. Use
 /// [`Sequential::load`] if the model is to be taken apart: it returns the type itself. [`Sequential::of_model`] converts
 /// what this function returns.
 ///
@@ -54,7 +56,8 @@ pub fn load_with<F: Scalar>(path: impl AsRef<Path>, registry: &Registry<F>) -> R
 
 /// Reads a model of any type from a file's bytes.
 fn read<F: Scalar>(source: &mut Source<impl Read>, registry: &Registry<F>) -> Result<Box<dyn Model<F>>> {
-    let wanted = (&[Content::Model, Content::Checkpoint][..], size_of::<F>(), F::NAME);
+    let contents = &[Content::Model, Content::Checkpoint, Content::Predictor];
+    let wanted = (&contents[..], size_of::<F>(), F::NAME);
     container::read(source, wanted, |content, body, numbers| match content {
         Content::Model => {
             let stored: StoredModel<'static, F> =
@@ -62,6 +65,11 @@ fn read<F: Scalar>(source: &mut Source<impl Read>, registry: &Registry<F>) -> Re
             stored.into_model()
         }
         Content::Checkpoint => checkpoint::decode(body, numbers, registry)?.model.into_model(),
+        Content::Predictor => {
+            let stored: StoredPredictor<StoredModel<'static, F>> =
+                registry.decoding(|| numbers::read(body, numbers, "the predictor"))?;
+            stored.model.into_model()
+        }
     })
 }
 
@@ -110,10 +118,17 @@ impl<F: Scalar> InferRegistry<F> {
     }
 
     fn read(&self, source: &mut Source<impl Read>) -> Result<Box<dyn Infer<F>>> {
-        let wanted = (&[Content::Model][..], size_of::<F>(), F::NAME);
-        container::read(source, wanted, |_, body, numbers| {
-            let stored: StoredInfer<F> = self.decoding(|| numbers::read(body, numbers, "the model"))?;
-            Ok(stored.0)
+        let wanted = (&[Content::Model, Content::Predictor][..], size_of::<F>(), F::NAME);
+        container::read(source, wanted, |content, body, numbers| match content {
+            Content::Predictor => {
+                let stored: StoredPredictor<StoredInfer<F>> =
+                    self.decoding(|| numbers::read(body, numbers, "the predictor"))?;
+                Ok(stored.model.0)
+            }
+            _ => {
+                let stored: StoredInfer<F> = self.decoding(|| numbers::read(body, numbers, "the model"))?;
+                Ok(stored.0)
+            }
         })
     }
 }

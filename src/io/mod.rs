@@ -6,6 +6,7 @@
 //! | the metadata of a model file: classes, notes | [`Metadata`] |
 //! | the layer types that a file may contain | [`Registry`](crate::nn::Registry) |
 //! | weights by name, in the formats of PyTorch and safetensors | [`Weights`], [`StateDict`], [`Mismatches`] |
+//! | a model with its preprocessing and its classes | [`Predictor`](crate::predictor::Predictor) |
 //! | a training run, to be resumed | [`Checkpoints`](crate::train::Checkpoints) |
 //! | the state that a custom update rule, metric or callback stores in a checkpoint | [`State`], under its [`Kind`] |
 //!
@@ -19,6 +20,7 @@
 // | `save.rs`, `load.rs` | whole models |
 // | `stored_model.rs` | a model in a file: its kind and its bytes |
 // | `checkpoint.rs` | a training run, to be resumed |
+// | `predictor.rs` | a model with the blocks before and behind it |
 // | `state_dict/` | parameters by name, in PyTorch's layouts: `save_weights`, `load_weights` |
 // | `safetensors.rs` | the safetensors format |
 // | `metadata.rs` | `Metadata` |
@@ -30,6 +32,7 @@ pub(crate) mod checkpoint;
 mod container;
 mod load;
 mod metadata;
+pub(crate) mod predictor;
 mod safetensors;
 mod save;
 mod source;

@@ -1,6 +1,7 @@
 //! [`Note`]: what an answer has to say about a row beside the answer.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What preprocessing did to a value of a row that its sender should know: it was filled, unknown, cut, resized.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,7 +9,7 @@ pub struct Note {
     /// The number of the row among those that were prepared together, from 0.
     pub row: usize,
     /// The name of the field.
-    pub field: String,
+    pub field: Arc<str>,
     /// What was done.
     pub remark: Remark,
 }
@@ -21,8 +22,8 @@ pub enum Remark {
     Missing,
     /// The category did not occur in training.
     Unknown(String),
-    /// The number is below or above all that occurred in training.
-    OutOfRange(f64),
+    /// The number or date is below or above all that occurred in training.
+    OutOfRange(String),
     /// No word of the text is in the vocabulary.
     NoKnownWord,
     /// The text has this many tokens, and only the first ones were read.
@@ -45,7 +46,7 @@ impl fmt::Display for Remark {
         match self {
             Self::Missing => f.write_str("was missing"),
             Self::Unknown(word) => write!(f, "{:?} is unknown", crate::shown::cut(word)),
-            Self::OutOfRange(number) => write!(f, "{number} is beyond the range of training"),
+            Self::OutOfRange(value) => write!(f, "{value} is beyond the range of training"),
             Self::NoKnownWord => f.write_str("has no known word"),
             Self::Truncated(tokens) => write!(f, "was truncated, it has {tokens} tokens"),
             Self::Resized([height, width]) => write!(f, "was resized from {height} x {width}"),
@@ -67,10 +68,11 @@ impl fmt::Display for Note {
     }
 }
 
-/// A list of notes that input blocks add to.
+/// The notes on the rows that are prepared together. Input blocks add to them.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    list: Vec<Note>,
+    /// Row, number of the field, remark.
+    list: Vec<(usize, usize, Remark)>,
 }
 
 impl Notes {
@@ -79,13 +81,20 @@ impl Notes {
         Self::default()
     }
 
-    /// Adds a note on a field of a row, which is counted from 0 in the table that is prepared.
-    pub fn add(&mut self, row: usize, field: &str, remark: Remark) {
-        self.list.push(Note { row, field: field.to_owned(), remark });
+    /// Adds a note on a row, which is counted from 0, and a field, by its number in
+    /// [`InputBlock::fields`](super::InputBlock::fields).
+    pub fn add(&mut self, row: usize, field: usize, remark: Remark) {
+        self.list.push((row, field, remark));
     }
 
-    /// Returns the notes, in the order in which they were added.
-    pub fn into_vec(self) -> Vec<Note> {
-        self.list
+    /// Returns row, number of the field and remark of each note, in the order in which they were added.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, usize, &Remark)> {
+        self.list.iter().map(|(row, field, remark)| (*row, *field, remark))
+    }
+
+    /// Returns the notes with the names of their fields.
+    pub(crate) fn named(self, names: &[Arc<str>]) -> impl Iterator<Item = Note> {
+        let name = |field: usize| names.get(field).cloned().unwrap_or_else(|| "".into());
+        self.list.into_iter().map(move |(row, field, remark)| Note { row, field: name(field), remark })
     }
 }

@@ -1,7 +1,7 @@
 //! Untrusted CSV: rows of numbers, and rows of texts.
 
 use super::{UNPACKED, bounded};
-use plywood::data::TextCsv;
+use plywood::data::{Csv, Table, TextCsv};
 use plywood::prelude::*;
 use std::path::Path;
 
@@ -41,6 +41,27 @@ fn both_alike<T: Default + Send>(
     data.read(&last, Pass::Evaluate, &mut whole).expect("a row in memory");
     stream.read(&last, Pass::Evaluate, &mut streamed).expect("a row in a file");
     assert_eq!(whole.inputs[0], streamed.inputs[0]);
+}
+
+/// Checks a file whose form is guessed, or said in part: what can be read whole is the same in pieces.
+pub fn guessed(bytes: &[u8]) {
+    let csv = Csv::bytes("a test", bytes).most_unpacked(UNPACKED as u64);
+    for csv in [
+        csv.clone(),
+        csv.clone().quotes(false).header(true).decimal_comma(true),
+        csv.encoding("windows-1252"),
+    ] {
+        let length = 4 * (bytes.len() + UNPACKED);
+        match bounded(length, || csv.read()) {
+            Err(error) => assert!(error.to_string().len() < 65_536, "a list that is cut"),
+            Ok(table) => {
+                assert!(bounded(length, || table.to_string()).len() < 65_536, "a list that is cut");
+                let rows = |piece: Result<Table>| piece.expect("a piece of what was read whole").rows();
+                let pieces = bounded(length, || csv.pieces(3)).expect("what was read whole");
+                assert_eq!(pieces.map(rows).sum::<usize>(), table.rows());
+            }
+        }
+    }
 }
 
 /// Checks rows of texts in the column "text" with labels in "label", and the words of these texts.

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::source::{Import, Source, files};
 
 /// The modules by rank, lowest first.
-const RANKS: [&[&str]; 11] = [
+const RANKS: [&[&str]; 12] = [
     &["kernels"],
     &["error", "shown"],
     &["disk", "level", "random", "threads"],
@@ -18,7 +18,8 @@ const RANKS: [&[&str]; 11] = [
     &["nn"],
     &["optim", "losses", "metrics", "data", "history", "gradient_trace"],
     &["io", "infer", "plot", "preprocessing", "testing"],
-    &["train", "evaluate"],
+    &["predictor", "train", "evaluate"],
+    &["recipe"],
     &["instances", "lib", "prelude"],
 ];
 

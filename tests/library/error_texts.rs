@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use ndarray::{Array2, ArrayD, arr1, arr2};
-use plywood::data::{HoldOut, IdxStream, Subset, idx, split_at, synthetic};
+use plywood::data::{Column, DateFormat, HoldOut, IdxStream, Subset, Table, idx, split_at, synthetic};
 use plywood::io::{State, StateDict};
 use plywood::losses::class_weights;
 use plywood::metrics::{
@@ -12,6 +12,7 @@ use plywood::metrics::{
 use plywood::nn::SequentialBuilder;
 use plywood::optim::*;
 use plywood::prelude::*;
+use plywood::preprocessing::{CategoryIds, Columns, Features, Fill, InputBlock, Notes, Scaling};
 use plywood::train::{Checkpoints, GradientTrace, History, LearningRateCurve, Search, Space, Trial};
 use std::path::Path;
 
@@ -656,6 +657,46 @@ fn checks() -> Texts {
     }
 }
 
+/// CSV files whose form is guessed.
+#[cfg(feature = "csv")]
+fn guessed_files() -> Texts {
+    use plywood::data::{ColumnType, Csv, Table};
+    let csv = |file: &str| Csv::bytes("f.csv", file);
+    let read = |file: &str| csv(file).read();
+    let form =
+        read("n;d\n1,5;1.2.2020\n2;30.2.2020\n3;31.3.2020\n").and_then(|_| read("n;d\n1,5;31.3.2020\n"));
+    let form = form.unwrap().form().unwrap().clone();
+    let pieces = |file: &'static str| {
+        let columns: Vec<_> = form.columns().collect();
+        form.pieces_from(file.as_bytes(), "g.csv", &columns, 10)?.collect::<Result<Vec<Table>>>()
+    };
+    texts! {
+        read("x,y;z\nv,w;u\n");
+        read("a;b\n839.390;1\n98.567;2\n");
+        read("a;b;c\n7.250;1,5;74.370\n");
+        read("sold,n\n1/2/2020,1\n3/4/2021,2\n");
+        read("day,n\n04/17/2022,1\n27/06/2022,2\n");
+        read("a,b\n1,2\n3\n");
+        read("a,a\n1,2\n");
+        read("a,b\n");
+        read("a\u{0}\n1\n");
+        read("a,b\n1,\"open\n2,x\n");
+        Csv::bytes("f.csv", b"name;n\nK\xf6ln;1\n").read();
+        csv("city,n\nUlm,1\nBonn,x\n").column("n", ColumnType::Number).read();
+        csv("city,size\nUlm,1\n").ignore(["sizes"]).read();
+        csv("a\n1\n").ignore(["a"]).read();
+        csv("a\n1\n").encoding("klingon").read();
+        csv("a\n1\n").separator(b'"').read();
+        csv("a\n1\n").number_format("a", 'x', None).read();
+        csv("a\n1\n").date("a", "%Q").read();
+        csv("a\n1\n").column("a", ColumnType::Image).read();
+        csv("a\n1\n").pieces(0);
+        pieces("n;x\n1;2\n");
+        pieces("d;n\n2020;1,5\n");
+        pieces("");
+    }
+}
+
 #[cfg(feature = "csv")]
 fn text_files() -> Texts {
     use plywood::data::TextCsv;
@@ -701,6 +742,45 @@ fn image_folders(folder: &Folder) -> Texts {
     }
 }
 
+fn preprocessing() -> Texts {
+    let x = || Column::numbers("x", [1.0, -3.0, f64::NAN]).unwrap();
+    let tags = Column::categories("tag", [Some("a"), Some("b"), Some("c")]);
+    let none = Column::categories("none", [None::<&str>; 3]);
+    let title = Column::texts("title", [Some("a b"), None, None]);
+    let table = Table::new([x(), tags, none, title]).unwrap();
+    let fit = |columns: Columns| columns.fit(&table.whole());
+    let encode =
+        |block: &dyn Fn(&Table) -> Result<Tensor>, column: Column| block(&Table::new([column]).unwrap());
+    let columns = fit(Columns::of(["x"])).unwrap();
+    let columns = |table: &Table| columns.encode_table(table, &mut Notes::new());
+    let features = |table: &Table| Features::named(["x"]).encode_table(table, &mut Notes::new());
+    let two = Normalizer::standard().fit_tensor(&arr2(&[[1.0, 2.0]]).into_dyn()).unwrap();
+    texts! {
+        fit(Columns::all());
+        fit(Columns::all_but(["y"]));
+        fit(Columns::of(["x", "x"]));
+        fit(Columns::of::<&str>([]));
+        fit(Columns::of(["none"]));
+        fit(Columns::of(["x"]).log());
+        fit(Columns::of(["x"]).fill(Fill::Constant(f64::NAN)));
+        fit(Columns::of(["x"]).scaling(Scaling::Quantile { quantiles: 1 }));
+        fit(Columns::of(["x"]).scaling(Scaling::MinMax { low: 1.0, high: 0.0 }));
+        fit(Columns::of(["x"]).column("y", |c| c.log()));
+        fit(Columns::of(["x"]).column("x", |c| c.ordinal()));
+        fit(Columns::of(["tag"]).column("tag", |c| c.log()));
+        fit(Columns::of(["tag"]).max_categories(2));
+        fit(Columns::of(["tag"]).min_count(2));
+        Columns::of(["x"]).fit(&table.part(vec![]).unwrap());
+        CategoryIds::column("x").fit(&table.whole());
+        CategoryIds::column("tag").fit(&table.whole());
+        encode(&columns, Column::categories("x", [Some("a")]));
+        encode(&columns, Column::numbers("x", [0.0, 1e300]).unwrap());
+        encode(&features, x());
+        Features::named(["x"]).normalizer(two);
+        Column::dates("since", DateFormat::new("%d.%m.%Y").unwrap(), [Some("30.2.2024")]);
+    }
+}
+
 #[test]
 fn error_texts_read_as_sentences() {
     let folder = Folder::new("error-texts");
@@ -720,8 +800,11 @@ fn error_texts_read_as_sentences() {
         ("plots", plots()),
         ("reports", reports()),
         ("checks of layers", checks()),
+        ("preprocessing", preprocessing()),
         #[cfg(feature = "csv")]
         ("text files", text_files()),
+        #[cfg(feature = "csv")]
+        ("CSV files whose form is guessed", guessed_files()),
         #[cfg(feature = "images")]
         ("folders of images", image_folders(&folder)),
     ];

@@ -13,10 +13,13 @@ mod boxed;
 mod branches;
 mod checkpoint;
 mod children;
+mod columns;
 mod compile_errors;
 mod confusion;
 mod containers;
 mod context;
+#[cfg(feature = "csv")]
+mod csv_files;
 #[cfg(feature = "csv")]
 mod csv_peer;
 #[cfg(all(unix, feature = "datasets", feature = "plots"))]
@@ -69,7 +72,9 @@ mod own_loops;
 #[cfg(feature = "plots")]
 mod plots;
 mod ports;
+mod predictors;
 mod prefetch;
+mod recipes;
 mod reference;
 mod saving;
 mod search;

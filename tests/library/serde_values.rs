@@ -2,6 +2,8 @@
 //! are refused.
 
 use plywood::losses::LossSum;
+use plywood::predictor::{Classes, Labels, Numbers};
+use plywood::preprocessing::{CategoryIdsEncoder, ColumnsEncoder, Features, Image};
 use plywood::train::Value;
 use plywood::{data::*, init::*, io::*, metrics::*, nn::*, train::*};
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,11 +27,42 @@ fn refusal<T: DeserializeOwned>(json: &str) -> String {
     error.split(" at line").next().unwrap().to_owned()
 }
 
+/// The form of a file with the columns "b" and this one.
+fn csv_form(name: &str) -> String {
+    let column = |name: &str, column_type: &str| {
+        let number = r#"{"decimal":",","thousands":null}"#;
+        format!(r#"{{"name":"{name}","is_read":true,"column_type":{column_type},"number":{number}}}"#)
+    };
+    let columns = [column("b", r#""Number""#), column(name, r#"{"Date":"%d.%m.%Y"}"#)].join(",");
+    let marks = r#""missing":["?"],"missing_numbers":["None"]"#;
+    let start =
+        r##""separator":59,"quotes":true,"header":true,"encoding":"UTF-8","comment":"#","skipped":1"##;
+    format!("{{{start},{marks},\"columns\":[{columns}]}}")
+}
+
+#[test]
+fn a_form_of_a_file_has_columns_of_different_names() {
+    let found = refusal::<CsvForm>(&csv_form("b"));
+    assert!(found.starts_with("the form of a CSV file must have distinct names, got \"b\" twice"), "{found}");
+    let found = refusal::<CsvForm>(&csv_form("c").replace("59", "10"));
+    assert!(found.starts_with("the form of a CSV file must have a separator, got 10"), "{found}");
+    let found = refusal::<CsvForm>(&csv_form("c").replace("\"Number\"", "\"Image\""));
+    assert!(found.starts_with("the form of a CSV file must have columns that a field can hold"), "{found}");
+}
+
 #[test]
 fn numbers_that_are_not_finite_return_from_results() {
     let epoch = r#"{"number":1,"values":[["loss","NaN"],["r2","-inf"],["x",0.5]],"learning_rate":"inf","directions":["Lower",null,"Higher"],"seconds":"NaN"}"#;
     returns::<Epoch>(epoch);
     returns::<LossSum>(r#"{"sum":"inf","weight":"NaN"}"#);
+    returns::<Classes>(r#"{"names":["a","b"],"top":3,"threshold":0.25,"link":"OfModel"}"#);
+    returns::<Labels>(r#"{"names":["a","b"],"thresholds":[0.5,0.25],"link":"Logits"}"#);
+    returns::<Numbers>(
+        r#"{"names":["a"],"unit":"kg","log":true,"normalizer":{"shape":[1],"center":[2.0],"scale":[4.0]}}"#,
+    );
+    returns::<Image>(
+        r#"{"column":"photo","form":{"height":2,"width":3,"grey":false,"fit":{"Pad":7},"background":[255,0,255],"invert":true},"channel":false,"scale":0.5,"mean":[0.5,0.25,1.0],"std":[0.25,0.5,1.0]}"#,
+    );
     returns::<History>(&format!(r#"{{"epochs":[{epoch}]}}"#));
     returns::<LearningRateCurve>(
         r#"{"rates":[0.1,"inf"],"losses":["NaN","inf"],"smoothed":["-inf",1.0],"suggestion":"inf"}"#,
@@ -49,6 +82,7 @@ fn numbers_that_are_not_finite_return_from_results() {
     returns::<LabelReport>(&format!(
         r#"{{"labels":[{a}],"micro_mean":{mean},"macro_mean":{mean},"weighted_mean":{mean},"samples_mean":{mean}}}"#
     ));
+    returns::<CsvForm>(&csv_form("c"));
     returns::<ConfusionMatrix>(r#"{"names":["a","b"],"counts":[1,2,3,4]}"#);
     let pair = r#"{"truth":0,"predicted":1,"count":2,"support":3}"#;
     let mistake = r#"{"position":7,"truth":0,"predicted":1,"confidence":0.75}"#;
@@ -68,6 +102,31 @@ fn numbers_that_are_not_finite_return_from_results() {
     }
     returns::<Trial>(r#"{"values":[["rate",{"Number":"inf"}],["units",{"Integer":-3}]]}"#);
     returns::<Normalizer>(r#"{"shape":[2],"center":[0.5,-1.0],"scale":[1.0,2.0]}"#);
+    let column = |name: &str, column_type: &str, step: &str| {
+        format!(r#"{{"name":"{name}","column_type":{column_type},"step":{step}}}"#)
+    };
+    let number = |scale: &str| {
+        format!(
+            r#"{{"Number":{{"fill":1.5,"low":0.0,"high":3.0,"log":false,"scale":{scale},"indicator":true}}}}"#
+        )
+    };
+    let linear = r#"{"Linear":{"center":1.0,"scale":0.5}}"#;
+    let date = format!(
+        r#"{{"Date":{{"fill":1.5,"low":0.0,"high":3.0,"scales":[{linear},null,null,null,"None"],"indicator":false}}}}"#
+    );
+    let category = r#"{"Category":{"words":["a","b"],"ordinal":false,"unknown":true,"missing":true}}"#;
+    let columns = [
+        column("x", "\"Number\"", &number(linear)),
+        column("y", r#"{"Boolean":{"no":"f","yes":"t"}}"#, &number(r#"{"Quantile":[0.5,0.5,1.0]}"#)),
+        column("d", r#"{"Date":"%Y-%m-%d"}"#, &date),
+        column("w", "\"Category\"", category),
+    ];
+    returns::<ColumnsEncoder>(&format!(r#"{{"columns":[{}]}}"#, columns.join(",")));
+    returns::<CategoryIdsEncoder>(r#"{"column":"brand","words":["b","a"]}"#);
+    returns::<Features>(r#"{"columns":[""],"shape":[2,2],"normalizer":null}"#);
+    returns::<Features>(
+        r#"{"columns":["x"],"shape":null,"normalizer":{"shape":[1],"center":[0.5],"scale":[2.0]}}"#,
+    );
 }
 
 #[test]
@@ -270,6 +329,22 @@ fn what_contradicts_itself_is_refused() {
     );
     refusal::<Normalizer>(r#"{"shape":[2],"center":[1.0],"scale":[1.0,2.0]}"#);
     refusal::<Normalizer>(r#"{"shape":[1],"center":[1.0],"scale":[0.0]}"#);
+    refusal::<Classes>(r#"{"names":["a"],"top":1,"threshold":0.0,"link":"OfModel"}"#);
+    refusal::<Classes>(r#"{"names":["a","b"],"top":1,"threshold":"NaN","link":"OfModel"}"#);
+    refusal::<Labels>(r#"{"names":["a","b"],"thresholds":[0.5,0.5,0.5],"link":"OfModel"}"#);
+    refusal::<Numbers>(r#"{"names":["a","a"],"unit":"","log":false,"normalizer":null}"#);
+    let image = r#"{"column":"","form":{"height":2,"width":3,"grey":true,"fit":"Stretch","background":[255,255,255],"invert":false},"channel":false,"scale":0.5,"mean":[],"std":[]}"#;
+    for (sound, unsound) in [
+        ("0.5", "0.0"),
+        ("0.5", "\"inf\""),
+        ("\"mean\":[]", "\"mean\":[1.0]"),
+        ("\"height\":2", "\"height\":0"),
+    ] {
+        refusal::<Image>(&image.replace(sound, unsound));
+    }
+    let normalized = image.replace("[],\"std\":[]", "[0.5],\"std\":[0.25]");
+    refusal::<Image>(&normalized.replace("0.25", "0.0"));
+    refusal::<Image>(&normalized.replace("0.25", "\"NaN\""));
     refusal::<Param>(r#"{"value":[[3],[0,0,192,127]],"kind":"Trainable","transposed":false}"#);
 }
 
@@ -304,6 +379,8 @@ fn no_number_is_forgotten() {
             } else if saved && (line.starts_with("pub struct ") || line.starts_with("pub enum ")) {
                 let after = line.split(' ').nth(2).unwrap();
                 name = Some(after.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned());
+                // A struct without names of fields may end in its first line.
+                name = name.filter(|_| !line.ends_with(';'));
                 saved = false;
             } else if line.starts_with('}') {
                 name = None;

@@ -491,9 +491,9 @@ fn real_tables() {
     assert!(data.remarks()[0].contains("45 rows left out"), "{:?}", data.remarks());
     assert!(data.remarks()[1].contains("\"Nan\" is a class"), "{:?}", data.remarks());
     let latin = text(TableCsv::target("n").separator(b';').read_labelled::<f32>(path("ugly/5-latin1.csv")));
-    assert!(latin.contains("row 1, column \"name\" to be UTF-8"), "{latin}");
+    assert!(latin.contains("row 1, column \"name\" must be UTF-8"), "{latin}");
     let open = text(TableCsv::target("label").inputs(["a"]).read_labelled::<f32>(path("ugly/8-quote.csv")));
-    assert!(open.contains("row 1 to be a row whose quotes"), "{open}");
+    assert!(open.contains("row 1 must have its quotes"), "{open}");
     #[cfg(feature = "csv")]
     {
         let rooms = TableCsv::target("Room Type").inputs(["Number of Records", "Number Of Reviews"]);

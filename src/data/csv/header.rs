@@ -223,7 +223,7 @@ impl Header {
 }
 
 /// Returns the separator that Excel's line before the header names: `sep=;`, with or without quotes.
-fn excels(record: &[u8]) -> Option<u8> {
+pub(in crate::data) fn excels(record: &[u8]) -> Option<u8> {
     let line = record.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(record);
     match line {
         [start @ .., byte] if start.eq_ignore_ascii_case(b"sep=") && *byte != b'"' => Some(*byte),

@@ -11,7 +11,6 @@
 //! Two faults are an error even if faulty rows are left out, because it is unknown how many rows they affect: text
 //! behind a closing quote, and an end of the file inside of quotes. (pandas and others read both as one long field.)
 
-use crate::data::file::{BYTES_THAT_TELL, check_packed};
 use crate::error::{Error, Result};
 use crate::shown::cut;
 use std::borrow::Cow;
@@ -24,11 +23,15 @@ use std::path::Path;
 const LONGEST: u64 = 1 << 24;
 
 /// Iterates over the records of a file; empty lines are skipped.
-pub(super) struct Records<'a, R> {
+pub(in crate::data) struct Records<'a, R> {
     source: BufReader<R>,
     /// The name of the source in errors.
-    name: &'a str,
+    name: Cow<'a, str>,
     separator: u8,
+    /// Whether quotes around fields mean anything.
+    quotes: bool,
+    /// What lines that are left out begin with.
+    comment: Vec<u8>,
     bytes: Vec<u8>,
     /// The offset of the next line.
     next: u64,
@@ -37,7 +40,7 @@ pub(super) struct Records<'a, R> {
 }
 
 /// One record of a file.
-pub(super) struct Record<'a> {
+pub(in crate::data) struct Record<'a> {
     /// The offset of its line in the source.
     pub place: u64,
     /// 0 for the header, 1 for the first row below it.
@@ -52,14 +55,22 @@ pub(super) fn what(number: usize) -> String {
 }
 
 impl<'a, R: Read> Records<'a, R> {
-    pub fn new(source: R, name: &'a str, separator: u8) -> Result<Self> {
+    pub fn new(source: R, name: impl Into<Cow<'a, str>>, separator: u8) -> Result<Self> {
         if matches!(separator, b'"' | b'\n' | b'\r') {
             let found = format!("{:?}", char::from(separator));
             return Err(Error::argument("the separator", "a byte other than a quote or a line end", found)
                 .help("`,`, `;`, a tab and `|` are usual."));
         }
         let source = BufReader::with_capacity(1 << 16, source);
-        Ok(Self { source, name, separator, bytes: Vec::new(), next: 0, count: 0 })
+        let (name, bytes, comment) = (name.into(), Vec::new(), Vec::new());
+        Ok(Self { source, name, separator, quotes: true, comment, bytes, next: 0, count: 0 })
+    }
+
+    /// Sets whether quotes around fields mean anything, what lines that are left out begin with (empty for none), and
+    /// whether the first record is a header: if not, it is row 1.
+    pub fn with(mut self, quotes: bool, comment: &str, header: bool) -> Self {
+        (self.quotes, self.comment, self.count) = (quotes, comment.into(), usize::from(!header));
+        self
     }
 
     /// Returns the next record, or `None` at the end.
@@ -74,6 +85,9 @@ impl<'a, R: Read> Records<'a, R> {
             self.next += self.bytes.len() as u64;
             from = mark_of_utf8(place, &self.bytes);
             end = from + without_end(&self.bytes[from..]).len();
+            if self.is_comment(from) {
+                end = from;
+            }
         }
         self.count += 1;
         Ok(Some(Record { place, number: self.count - 1, text: &self.bytes[from..end] }))
@@ -85,6 +99,18 @@ impl<'a, R: Read> Records<'a, R> {
         self.read()
     }
 
+    /// Whether the line that begins there is to be left out.
+    fn is_comment(&self, from: usize) -> bool {
+        !self.comment.is_empty() && self.bytes[from..].starts_with(&self.comment)
+    }
+
+    /// Leaves the next record out, without counting it.
+    pub fn skip(&mut self) -> Result<()> {
+        let found = self.read()?.is_some();
+        self.count -= usize::from(found);
+        Ok(())
+    }
+
     /// Reads a line, and further lines while a quote is open. Returns false at the end of the source.
     fn read_lines(&mut self) -> Result<bool> {
         self.bytes.clear();
@@ -93,14 +119,15 @@ impl<'a, R: Read> Records<'a, R> {
             let begin = self.bytes.len();
             let mut room = (&mut self.source).take(LONGEST + 1 - begin as u64);
             let read =
-                room.read_until(b'\n', &mut self.bytes).map_err(|error| unreadable(error, self.name))?;
+                room.read_until(b'\n', &mut self.bytes).map_err(|error| unreadable(error, &self.name))?;
             if self.bytes.len() as u64 > LONGEST {
                 let (expected, found) = (format!("have at most {LONGEST} bytes"), "more");
                 return Err(Error::format(what(self.count), expected, found)
                     .help("Look for line ends that are missing, or a quote that is never closed."));
             }
             let mark = if begin == 0 { mark_of_utf8(self.next, &self.bytes) } else { 0 };
-            open = is_open(open, &self.bytes[begin + mark..], self.separator);
+            let skipped = begin == 0 && self.is_comment(mark);
+            open = self.quotes && !skipped && is_open(open, &self.bytes[begin + mark..], self.separator);
             if open && read == 0 {
                 return Err(torn(self.count, "a quote that is never closed"));
             }
@@ -160,17 +187,25 @@ pub(super) fn first_record(bytes: &[u8], separator: u8) -> &[u8] {
 }
 
 /// Iterates over the fields of a record, without their quotes.
-pub(super) struct Fields<'a> {
+#[derive(Clone)]
+pub(in crate::data) struct Fields<'a> {
     /// The text behind the last separator; `None` at the end.
     rest: Option<&'a [u8]>,
     separator: u8,
+    quotes: bool,
     /// The record's number, for errors.
     number: usize,
 }
 
 impl<'a> Fields<'a> {
     pub fn new(record: &'a [u8], separator: u8, number: usize) -> Self {
-        Self { rest: Some(record), separator, number }
+        Self { rest: Some(record), separator, quotes: true, number }
+    }
+
+    /// Sets whether quotes around fields mean anything.
+    pub fn quotes(mut self, quotes: bool) -> Self {
+        self.quotes = quotes;
+        self
     }
 }
 
@@ -179,7 +214,7 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest.take()?;
-        let Some(quoted) = rest.strip_prefix(b"\"") else {
+        let Some(quoted) = rest.strip_prefix(b"\"").filter(|_| self.quotes) else {
             let end = rest.iter().position(|&b| b == self.separator).unwrap_or(rest.len());
             self.rest = rest.get(end + 1..);
             return Some(Ok(Cow::Borrowed(&rest[..end])));
@@ -261,47 +296,13 @@ pub(super) const SPACED: &str =
     "A quote opens a field only right after the separator: remove the spaces before it.";
 
 /// Opens a file, to be read from its beginning.
-pub(super) fn open(path: &Path) -> Result<File> {
+pub(in crate::data) fn open(path: &Path) -> Result<File> {
     File::open(path)
         .map_err(|error| Error::io("open", path, error).help("Check the path and the permission to read it."))
 }
 
-/// Returns a source's bytes, unpacked if its first two bytes are those of gzip. Reading fails behind `most` unpacked
-/// bytes, and for gzip data within gzip data.
-pub(super) fn unpacked<'a>(mut source: impl Read + 'a, name: &str, most: u64) -> Result<Box<dyn Read + 'a>> {
-    let start = first(BYTES_THAT_TELL as u64, &mut source, name)?;
-    check_packed(&start, "be plain or compressed by gzip")?;
-    let gzip = start.starts_with(&[0x1f, 0x8b]);
-    let source = io::Cursor::new(start).chain(source);
-    if !gzip {
-        return Ok(Box::new(source));
-    }
-    #[cfg(any(feature = "csv", feature = "datasets", feature = "plots"))]
-    {
-        let mut source = crate::data::gzip::Unpacked::new(source, most);
-        let start = first(2, &mut source, name)?;
-        if start == crate::data::gzip::START {
-            return Err(crate::data::gzip::twice());
-        }
-        Ok(Box::new(io::Cursor::new(start).chain(source)))
-    }
-    #[cfg(not(any(feature = "csv", feature = "datasets", feature = "plots")))]
-    {
-        let _ = most;
-        Err(Error::format("the file", "be uncompressed", "gzip data")
-            .help("Unpack it (`gunzip`), or switch Plywood's feature `csv` on."))
-    }
-}
-
-/// Reads the first bytes of a source, which identify its format.
-fn first(count: u64, source: &mut impl Read, name: &str) -> Result<Vec<u8>> {
-    let mut start = Vec::new();
-    source.take(count).read_to_end(&mut start).map_err(|error| unreadable(error, name))?;
-    Ok(start)
-}
-
 /// The error of a source that fails while it is read.
-fn unreadable(error: io::Error, name: &str) -> Error {
+pub(in crate::data) fn unreadable(error: io::Error, name: &str) -> Error {
     let help = match error.kind() {
         io::ErrorKind::FileTooLarge => "Raise `most_unpacked`, if you trust the file.",
         // These kinds come from the decoder, and from `Members` for other data behind the last member.

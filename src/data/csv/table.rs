@@ -5,7 +5,8 @@
 
 use super::columns::{Columns, Labels, Range, Row};
 use super::header::{Format, Header, csv_settings};
-use super::records::{Records, open, unpacked};
+use super::records::{Records, open};
+use super::unpacked::unpacked;
 use crate::data::class_names::trimmed;
 use crate::data::{ArrayDataset, Element};
 use crate::error::{Error, Result};

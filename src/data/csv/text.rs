@@ -2,7 +2,8 @@
 
 use super::columns::Labels;
 use super::header::{Format, Header, csv_settings};
-use super::records::{Fields, Records, check_label, is_spaced, open, text, unpacked};
+use super::records::{Fields, Records, check_label, is_spaced, open, text};
+use super::unpacked::unpacked;
 use crate::data::text::LabelledTexts;
 use crate::error::{Error, Result};
 use crate::shown::count;

@@ -133,6 +133,11 @@ impl Normalizer {
         NormalizerSpec { range: Some((low, high)), whole: false }
     }
 
+    /// Returns the shape of one sample.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
     /// Returns the numbers to subtract: one for each feature of a sample, in row-major order, or one in all.
     ///
     /// They are the means; for a range `min - low · scale`, so that `min` becomes `low`.

@@ -46,7 +46,8 @@ impl Pixels {
     ///
     /// # Errors
     /// When the bytes are no PNG or JPEG image, or the image is damaged, cut off, of more than 8 bits per channel,
-    /// larger than 8,192 by 8,192 pixels or than 512 MiB. Sizes are checked before any pixel is decoded.
+    /// larger than 8,192 by 8,192 pixels or than 512 MiB, or claims more pixels than so many bytes can hold. Sizes are
+    /// checked before memory is taken for pixels.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         Decoding::default().bytes(bytes)
     }

@@ -47,7 +47,6 @@ checked!(ImageForm);
 
 /// What was done to an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by what reports on predictions")]
 pub(crate) struct Conversion {
     /// It had another size.
     pub(crate) resized: bool,
@@ -57,7 +56,7 @@ pub(crate) struct Conversion {
     pub(crate) padded: bool,
     /// It was coloured and became grey, or the other way round.
     pub(crate) converted: bool,
-    /// It had pixels that are not opaque.
+    /// It had pixels that are not opaque, in the part that is used.
     pub(crate) transparent: bool,
 }
 

@@ -2,9 +2,7 @@
 
 #[cfg(feature = "images")]
 mod decode;
-#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "called by what reads images"))]
 mod fit;
-#[cfg_attr(not(feature = "images"), allow(dead_code, reason = "called by what reads images"))]
 mod form;
 mod resize;
 mod source;
@@ -12,8 +10,7 @@ mod source;
 #[cfg(feature = "images")]
 pub(crate) use decode::Decoding;
 pub use fit::Fit;
-#[cfg_attr(not(feature = "images"), allow(unused_imports, reason = "used by what reads images"))]
-pub(crate) use form::ImageForm;
+pub(crate) use form::{Conversion, ImageForm};
 pub use source::ImageSource;
 
 use crate::error::{Error, Result};

@@ -21,7 +21,6 @@ impl ImageSource {
     /// Returns the image, which shares its bytes with one in memory.
     ///
     /// Fails as [`Pixels::decode`] and [`Pixels::read`]; without the feature `images`, for all but images in memory.
-    #[allow(dead_code, reason = "called by what converts rows of tables to inputs")]
     pub(crate) fn pixels(&self) -> Result<Pixels> {
         match self {
             Self::Pixels(pixels) => Ok(pixels.clone()),

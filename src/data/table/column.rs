@@ -1,6 +1,6 @@
 //! [`Column`]: a name, a type and values.
 
-use super::ColumnType;
+use super::{ColumnType, DateFormat};
 use crate::data::ImageSource;
 use crate::error::{Error, Result};
 use crate::shown::cut;
@@ -16,6 +16,16 @@ pub struct Column {
     name: String,
     column_type: ColumnType,
     values: Values,
+    row_numbers: RowNumbers,
+}
+
+/// Where rows come from, for errors.
+#[derive(Clone, Debug)]
+pub(super) enum RowNumbers {
+    /// The first is the row of this number of the whole, counted from 0, and the others follow it.
+    From(usize),
+    /// Each is the row of this number.
+    Rows(Arc<[usize]>),
 }
 
 #[derive(Clone, Debug)]
@@ -54,9 +64,32 @@ impl<'a> Categories<'a> {
         self.words
     }
 
+    /// Returns the position of the word of a row; `None` if it is missing, or out of range.
+    pub fn code(&self, row: usize) -> Option<usize> {
+        self.codes.get(row).filter(|&&code| code != NONE).map(|&code| code as usize)
+    }
+
     /// Returns for each row the position of its word, or `None` if it is missing.
     pub fn codes(&self) -> impl ExactSizeIterator<Item = Option<usize>> + use<'a> {
         self.codes.iter().map(|&code| (code != NONE).then_some(code as usize))
+    }
+}
+
+impl RowNumbers {
+    fn number(&self, row: usize) -> usize {
+        match self {
+            Self::From(first) => first + row,
+            Self::Rows(rows) => rows.get(row).copied().unwrap_or(row),
+        }
+    }
+
+    /// Where some of the rows come from.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let consecutive = rows.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        match (self, rows.first()) {
+            (Self::From(first), Some(row)) if consecutive => Self::From(first + row),
+            _ => Self::Rows(rows.iter().map(|&row| self.number(row)).collect()),
+        }
     }
 }
 
@@ -73,7 +106,35 @@ impl Column {
     pub fn booleans(name: impl Into<String>, values: impl IntoIterator<Item = Option<bool>>) -> Self {
         let numbers = values.into_iter().map(|value| value.map_or(f64::NAN, |yes| f64::from(u8::from(yes))));
         let column_type = ColumnType::Boolean { no: "false".into(), yes: "true".into() };
-        Self { name: name.into(), column_type, values: Values::Numbers(numbers.collect()) }
+        Self {
+            name: name.into(),
+            column_type,
+            values: Values::Numbers(numbers.collect()),
+            row_numbers: RowNumbers::From(0),
+        }
+    }
+
+    /// A column of dates, from texts in this format. An empty text counts as missing.
+    ///
+    /// # Errors
+    /// When a text has another form, or there is no such date.
+    pub fn dates<S: AsRef<str>>(
+        name: impl Into<String>,
+        format: DateFormat,
+        values: impl IntoIterator<Item = Option<S>>,
+    ) -> Result<Self> {
+        let (name, mut seconds) = (name.into(), Vec::new());
+        for (row, text) in values.into_iter().enumerate() {
+            seconds.push(match text.as_ref().map(S::as_ref) {
+                None | Some("") => f64::NAN,
+                Some(text) => format.parse(text).ok_or_else(|| {
+                    let what = format!("row {}, column {:?}", row + 1, cut(&name));
+                    Error::data(what, format!("be a date as {format}"), format!("{:?}", cut(text)))
+                        .help("Correct it, give another format, or give `None` for a missing one.")
+                })?,
+            });
+        }
+        Self::of_numbers(name, ColumnType::Date(format), seconds)
     }
 
     /// A column of categories. An empty word counts as missing.
@@ -109,7 +170,12 @@ impl Column {
     /// A column of images.
     pub fn images(name: impl Into<String>, images: impl IntoIterator<Item = Option<ImageSource>>) -> Self {
         let images = images.into_iter().collect();
-        Self { name: name.into(), column_type: ColumnType::Image, values: Values::Images(images) }
+        Self {
+            name: name.into(),
+            column_type: ColumnType::Image,
+            values: Values::Images(images),
+            row_numbers: RowNumbers::From(0),
+        }
     }
 
     /// A column of arrays of this shape, one after the other in row-major order. A row of NaN is missing.
@@ -131,25 +197,30 @@ impl Column {
         check_finite(&name, &numbers, each)?;
         let rows = numbers.len() / each;
         let values = Values::Arrays { numbers, each, rows };
-        Ok(Self { name, column_type: ColumnType::Array(shape), values })
+        Ok(Self { name, column_type: ColumnType::Array(shape), values, row_numbers: RowNumbers::From(0) })
     }
 
     /// A column of numbers, booleans (0 and 1) or dates (seconds since 1970-01-01); NaN is missing.
     pub(crate) fn of_numbers(name: String, column_type: ColumnType, numbers: Vec<f64>) -> Result<Self> {
         check_finite(&name, &numbers, 1)?;
-        Ok(Self { name, column_type, values: Values::Numbers(numbers) })
+        Ok(Self { name, column_type, values: Values::Numbers(numbers), row_numbers: RowNumbers::From(0) })
     }
 
     /// A column of categories whose codes are positions among the words, or `u32::MAX` for a missing one.
     pub(crate) fn of_categories(name: String, codes: Vec<u32>, words: Vec<String>) -> Self {
         debug_assert!(codes.iter().all(|&code| code == NONE || (code as usize) < words.len()));
         let values = Values::Categories { codes, words: Arc::new(words) };
-        Self { name, column_type: ColumnType::Category, values }
+        Self { name, column_type: ColumnType::Category, values, row_numbers: RowNumbers::From(0) }
     }
 
     /// A column of texts, all in one, and where each ends.
     pub(crate) fn of_texts(name: String, all: String, ends: Vec<usize>) -> Self {
-        Self { name, column_type: ColumnType::Text, values: Values::Texts { all, ends } }
+        Self {
+            name,
+            column_type: ColumnType::Text,
+            values: Values::Texts { all, ends },
+            row_numbers: RowNumbers::From(0),
+        }
     }
 
     /// Returns the name.
@@ -161,6 +232,28 @@ impl Column {
     #[must_use]
     pub fn renamed(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Returns the text with which errors name the value of a row: `row 8, column "age"`, or `row 8` without a name. Rows are counted from 1, in the
+    /// file or table that the column comes from.
+    pub fn place(&self, row: usize) -> String {
+        let row = format!("row {}", self.row_numbers.number(row) + 1);
+        if self.name.is_empty() { row } else { format!("{row}, column {:?}", cut(&self.name)) }
+    }
+
+    /// Where the rows come from.
+    pub(super) fn row_numbers(&self) -> &RowNumbers {
+        &self.row_numbers
+    }
+
+    pub(super) fn with_row_numbers(self, row_numbers: RowNumbers) -> Self {
+        Self { row_numbers, ..self }
+    }
+
+    /// Sets the number of the first row, counted from 0.
+    pub(crate) fn starting_at(mut self, first: usize) -> Self {
+        self.row_numbers = RowNumbers::From(first);
         self
     }
 
@@ -281,7 +374,7 @@ impl Column {
     }
 
     /// Returns these rows, which are in range.
-    pub(super) fn select(&self, rows: &[usize]) -> Self {
+    pub(super) fn select(&self, rows: &[usize], row_numbers: RowNumbers) -> Self {
         let values = match &self.values {
             Values::Numbers(numbers) => Values::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
             Values::Categories { codes, words } => Values::Categories {
@@ -302,7 +395,7 @@ impl Column {
                 Values::Arrays { numbers: of_rows.copied().collect(), each: *each, rows: rows.len() }
             }
         };
-        Self { name: self.name.clone(), column_type: self.column_type.clone(), values }
+        Self { name: self.name.clone(), column_type: self.column_type.clone(), values, row_numbers }
     }
 }
 

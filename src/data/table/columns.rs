@@ -1,6 +1,7 @@
 //! [`Table`]: columns of equal length.
 
-use super::{Column, TablePart};
+use super::origin::Origin;
+use super::{Column, CsvForm};
 use crate::error::{Error, Result};
 use crate::shown::{cut, listed};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct Table {
     rows: usize,
     /// The folder that paths in the table are relative to.
     folder: Option<PathBuf>,
+    /// The file it was read from.
+    origin: Option<Arc<Origin>>,
 }
 
 impl Table {
@@ -39,8 +42,9 @@ impl Table {
         let Some(first) = columns.first() else {
             return Err(Error::data("the table", "have a column", "none").help("Give it columns."));
         };
-        for (i, column) in columns.iter().enumerate() {
-            if columns[..i].iter().any(|other| other.name() == column.name()) {
+        let mut seen = std::collections::HashSet::new();
+        for column in &columns {
+            if !seen.insert(column.name()) {
                 let found = format!("{:?} twice", cut(column.name()));
                 return Err(Error::data("the columns", "have different names", found)
                     .help("Rename or leave out one of them."));
@@ -51,7 +55,7 @@ impl Table {
                     .help("A table has one value for each row and column; a missing one is NaN or `None`."));
             }
         }
-        Ok(Self { rows: first.len(), columns, folder: None })
+        Ok(Self { rows: first.len(), columns, folder: None, origin: None })
     }
 
     /// Sets the folder that paths in the table are relative to. For a table from a file it is the file's folder.
@@ -64,6 +68,26 @@ impl Table {
     /// Returns the folder that paths in the table are relative to, if it is known.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
+    }
+
+    /// A table read from a file.
+    pub(super) fn with_origin(self, origin: Origin) -> Self {
+        Self { origin: Some(Arc::new(origin)), ..self }
+    }
+
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_deref()
+    }
+
+    /// Returns what was noticed when the table was read from a file: what was taken for what, ids, constants. Printing
+    /// the table shows it, too. Empty for other tables.
+    pub fn remarks(&self) -> &[String] {
+        self.origin.as_ref().map_or(&[], |origin| &origin.texts)
+    }
+
+    /// Returns the form of the CSV file that the table was read from, by which others like it can be read.
+    pub fn form(&self) -> Option<&CsvForm> {
+        self.origin.as_ref().map(|origin| &origin.form)
     }
 
     /// Returns the number of rows.
@@ -93,7 +117,14 @@ impl Table {
     /// When the column has another number of values than the table has rows.
     pub fn with(mut self, column: Column) -> Result<Self> {
         let place = self.columns.iter().position(|known| known.name() == column.name());
-        let column = Arc::new(column);
+        // What was noticed in the file is not about the new one.
+        if let Some(origin) = self.origin.as_mut().filter(|_| place.is_some()) {
+            *origin = Arc::new(origin.without(column.name()));
+        }
+        let column = Arc::new(match self.columns.first() {
+            Some(first) => column.with_row_numbers(first.row_numbers().clone()),
+            None => column,
+        });
         if column.len() != self.rows {
             let expected = format!("have {} values, as the table has rows", self.rows);
             return Err(Error::data(format!("column {:?}", cut(column.name())), expected, column.len())
@@ -136,8 +167,14 @@ impl Table {
         rows: &[usize],
         columns: impl Iterator<Item = &'a Arc<Column>>,
     ) -> Self {
-        let columns = columns.map(|column| Arc::new(column.select(rows))).collect();
-        Self { columns, rows: rows.len(), folder: self.folder.clone() }
+        // Columns of a table come from the same rows.
+        let mut numbers = None;
+        let columns = columns.map(|column| {
+            let numbers = numbers.get_or_insert_with(|| column.row_numbers().select(rows));
+            Arc::new(column.select(rows, numbers.clone()))
+        });
+        let columns = columns.collect();
+        Self { columns, rows: rows.len(), folder: self.folder.clone(), origin: self.origin.clone() }
     }
 
     /// The columns, to be shared.
@@ -145,21 +182,8 @@ impl Table {
         &self.columns
     }
 
-    /// Returns these rows, by reference, as what preprocessing is fitted on.
-    ///
-    /// # Errors
-    /// When a row is out of range.
-    pub fn part(&self, rows: Vec<usize>) -> Result<TablePart<'_>> {
-        self.check_rows(&rows)?;
-        Ok(TablePart::of(self, Some(rows)))
-    }
-
-    /// Returns all rows as a part.
-    pub fn whole(&self) -> TablePart<'_> {
-        TablePart::of(self, None)
-    }
-
-    fn check_rows(&self, rows: &[usize]) -> Result<()> {
+    /// Fails if a row is out of range.
+    pub(super) fn check_rows(&self, rows: &[usize]) -> Result<()> {
         match rows.iter().find(|&&row| row >= self.rows) {
             None => Ok(()),
             Some(row) => {

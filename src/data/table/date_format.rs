@@ -164,19 +164,41 @@ fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// Year, month (1 to 12), weekday (0 is Monday, as in Python) and hour of seconds since 1970-01-01: the inverse of
-/// [`DateFormat::parse`], `civil_from_days` of the same source.
-pub(crate) fn date_parts(seconds: f64) -> [i64; 4] {
-    let (seconds, day_long) = (seconds as i64, 86_400);
-    let day = seconds.div_euclid(day_long);
-    let z = day + 719_468;
+/// Year, month (1 to 12) and day of the days since 1970-01-01: `civil_from_days` of the same source.
+fn civil(days: i64) -> [i64; 3] {
+    let z = days + 719_468;
     let (era, of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
     let year_of = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of + year_of / 4 - year_of / 100);
     let shifted = (5 * of_year + 2) / 153;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of + era * 400 + i64::from(month <= 2);
-    [year, month, (day + 3).rem_euclid(7), seconds.rem_euclid(day_long) / 3_600]
+    [year_of + era * 400 + i64::from(month <= 2), month, of_year - (153 * shifted + 2) / 5 + 1]
+}
+
+/// Year, month (1 to 12), weekday (0 is Monday, as in Python) and hour of seconds since 1970-01-01: the inverse of
+/// [`DateFormat::parse`].
+pub(crate) fn date_parts(seconds: f64) -> [i64; 4] {
+    let seconds = seconds as i64;
+    let day = seconds.div_euclid(86_400);
+    let [year, month, _] = civil(day);
+    [year, month, (day + 3).rem_euclid(7), seconds.rem_euclid(86_400) / 3_600]
+}
+
+/// A date of seconds since 1970-01-01 in the form of ISO 8601, with the time unless it is midnight.
+pub(crate) fn iso_date(seconds: f64) -> String {
+    let seconds = seconds as i64;
+    let ([year, month, day], time) = (civil(seconds.div_euclid(86_400)), seconds.rem_euclid(86_400));
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    if time == 0 { date } else { format!("{date}T{hour:02}:{minute:02}:{second:02}") }
+}
+
+/// The day of seconds since 1970-01-01: "2024-12-31".
+pub(super) fn shown_date(seconds: f64) -> String {
+    let [year, month, ..] = date_parts(seconds);
+    let first = days_from_1970(year, month, 1);
+    let day = (seconds as i64).div_euclid(86_400) - first + 1;
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
@@ -196,6 +218,9 @@ mod tests {
         ] {
             assert_eq!(format.parse(text), Some(seconds), "{text}");
             assert_eq!(date_parts(seconds), parts, "{text}");
+            let iso = text.replace(' ', "T").replace(".25", "");
+            assert_eq!(iso_date(seconds), iso.trim_end_matches("T00:00:00"));
+            assert_eq!(shown_date(seconds), text[..10], "{text}");
         }
         for text in
             ["1900-02-29 0:0:0", "2023-13-01 0:0:0", "2023-1-1 24:0:0", "2023-1-1", "23-1-1 0:0:0", ""]

@@ -19,9 +19,25 @@ pub struct TablePart<'a> {
     rows: Option<Vec<usize>>,
 }
 
+impl Table {
+    /// Returns these rows, by reference, as what preprocessing is fitted on.
+    ///
+    /// # Errors
+    /// When a row is out of range.
+    pub fn part(&self, rows: Vec<usize>) -> Result<TablePart<'_>> {
+        self.check_rows(&rows)?;
+        Ok(TablePart::of(self, Some(rows)))
+    }
+
+    /// Returns all rows as a part.
+    pub fn whole(&self) -> TablePart<'_> {
+        TablePart::of(self, None)
+    }
+}
+
 impl<'a> TablePart<'a> {
     /// Rows that are in range.
-    pub(super) fn of(table: &'a Table, rows: Option<Vec<usize>>) -> Self {
+    fn of(table: &'a Table, rows: Option<Vec<usize>>) -> Self {
         Self { table, rows }
     }
 

@@ -69,6 +69,7 @@ pub struct Vocabulary {
 #[serde(rename = "Vocabulary")]
 struct Saved {
     tokenizer: Tokenizer,
+    #[serde(with = "crate::codec::texts")]
     tokens: Vec<String>,
 }
 
@@ -185,6 +186,17 @@ impl Vocabulary {
     /// # Errors
     /// When the length is 0, or the array does not fit into memory.
     pub fn encode<S: AsRef<str>>(&self, texts: &[S], length: usize) -> Result<Array2<f32>> {
+        self.encode_counted(texts, length, |_, _, _| {})
+    }
+
+    /// [`encode`](Vocabulary::encode), which calls `seen` for each text with its number, the number of its ids, and how
+    /// many of them are known tokens.
+    pub(crate) fn encode_counted<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        length: usize,
+        mut seen: impl FnMut(usize, usize, usize),
+    ) -> Result<Array2<f32>> {
         if length == 0 {
             return Err(Error::argument("the length of texts", "at least 1", length)
                 .help("Count the tokens of usual texts: `vocabulary.ids(text).len()`."));
@@ -198,13 +210,16 @@ impl Vocabulary {
         };
         let count = count.filter(|&n| numbers.try_reserve_exact(n).is_ok()).ok_or_else(large)?;
         numbers.resize(count, Self::PADDING as f32);
-        for (text, row) in texts.iter().zip(numbers.chunks_exact_mut(length)) {
-            let mut row = row.iter_mut();
+        for (number, (text, row)) in texts.iter().zip(numbers.chunks_exact_mut(length)).enumerate() {
+            let (mut row, mut ids, mut known) = (row.iter_mut(), 0, 0);
             self.each(text.as_ref(), &mut |id| {
-                if let Some(number) = row.next() {
-                    *number = id as f32; // exact: ids are below 2^24
+                if let Some(place) = row.next() {
+                    *place = id as f32; // exact: ids are below 2^24
                 }
+                ids += 1;
+                known += usize::from(id as usize != Self::UNKNOWN);
             });
+            seen(number, ids, known);
         }
         Array2::from_shape_vec((texts.len(), length), numbers).map_err(|_| large())
     }
@@ -245,24 +260,54 @@ impl VocabularySpec {
     /// # Errors
     /// When a setting is out of range, or no token is left.
     pub fn fit<S: AsRef<str>>(self, texts: &[S]) -> Result<Vocabulary> {
-        let Self { tokenizer, max_size, min_count } = self;
-        check(&tokenizer)?;
+        let mut counter = self.counter()?;
+        texts.iter().for_each(|text| counter.add(text.as_ref()));
+        counter.finish()
+    }
+
+    /// Sets how texts are split.
+    pub(crate) fn tokenizer(mut self, tokenizer: Tokenizer) -> Self {
+        self.tokenizer = tokenizer;
+        self
+    }
+
+    /// Checks the settings, and begins to count.
+    pub(crate) fn counter(self) -> Result<Counter> {
+        let Self { ref tokenizer, max_size, .. } = self;
+        check(tokenizer)?;
         if !(FIRST + 1..=MOST).contains(&max_size) {
             return Err(Error::argument("the vocabulary's size", format!("from 3 to {MOST}"), max_size)
                 .help("Ids 0 and 1 stand for padding and unknown words; 20,000 is a usual size."));
         }
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for text in texts {
-            tokenizer.each(text.as_ref(), &mut |_, token| match counts.get_mut(token) {
-                Some(count) => *count += 1,
-                None => {
-                    counts.insert(token.to_owned(), 1);
-                }
-            });
-        }
+        Ok(Counter { spec: self, texts: 0, counts: HashMap::new() })
+    }
+}
+
+/// Counts the tokens of texts, one text after the other.
+pub(crate) struct Counter {
+    spec: VocabularySpec,
+    texts: usize,
+    counts: HashMap<String, usize>,
+}
+
+impl Counter {
+    /// Counts the tokens of a text.
+    pub fn add(&mut self, text: &str) {
+        self.texts += 1;
+        self.spec.tokenizer.each(text, &mut |_, token| match self.counts.get_mut(token) {
+            Some(count) => *count += 1,
+            None => {
+                self.counts.insert(token.to_owned(), 1);
+            }
+        });
+    }
+
+    /// Numbers the tokens.
+    pub fn finish(self) -> Result<Vocabulary> {
+        let Self { spec: VocabularySpec { tokenizer, max_size, min_count }, texts, counts } = self;
         let mut tokens: Vec<(String, usize)> = counts.into_iter().filter(|&(_, n)| n >= min_count).collect();
         if tokens.is_empty() {
-            let found = format!("none in {}", count(texts.len(), "text", "texts"));
+            let found = format!("none in {}", count(texts, "text", "texts"));
             return Err(Error::data(
                 "the texts",
                 format!("have a token that occurs at least {}", count(min_count, "time", "times")),

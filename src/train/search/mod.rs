@@ -293,6 +293,18 @@ impl Search {
         V::Target: AsTarget<L::Target>,
         L: Loss<F>,
     {
+        self.run_jobs(parts.len(), |trial, job| {
+            let (train, held_out) = &parts[job.fold];
+            build(trial, job.seed).and_then(|built| job.run(built, train, held_out))
+        })
+    }
+
+    /// Runs a job for each trial, fold and repeat, wave by wave, and ranks the trials.
+    pub(crate) fn run_jobs(
+        &self,
+        folds: usize,
+        run: impl Fn(&Trial, Job<'_>) -> Result<TrialRun> + Sync,
+    ) -> Result<SearchResults> {
         if !(1..=MOST_REPEATS).contains(&self.repeats) {
             return Err(Error::argument("repeats", format!("from 1 to {MOST_REPEATS}"), self.repeats)
                 .help("3 to 5 are usual."));
@@ -302,12 +314,12 @@ impl Search {
         let ended = AtomicUsize::new(0);
         let mut tried: Vec<Tried> = Vec::new();
         for first in (0..trials.len()).step_by(wave.max(1)) {
-            let bounds = self.bounds(&tried, parts.len());
+            let bounds = self.bounds(&tried, folds);
             let count = wave.min(trials.len() - first);
             let jobs = self.jobs.unwrap_or_else(threads::threads);
             tried.extend(threads::side_by_side(count, jobs, |i| {
                 let number = first + i;
-                let tried = self.attempt(number, &trials[number], parts, &bounds, &build);
+                let tried = self.attempt(number, &trials[number], &bounds, folds, &run);
                 let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;
                 self.show(&tried, ended, trials.len());
                 tried
@@ -324,30 +336,20 @@ impl Search {
     }
 
     /// Runs one trial: its runs in order, up to the first that fails or is stopped.
-    fn attempt<F, M, T, V, L>(
+    fn attempt(
         &self,
         number: usize,
         trial: &Trial,
-        parts: &[(T, V)],
         bounds: &[Vec<f64>],
-        build: impl Fn(&Trial, u64) -> Result<(M, Trainer<L, F>)>,
-    ) -> Tried
-    where
-        F: Scalar,
-        M: Model<F>,
-        T: Dataset<F>,
-        T::Target: AsTarget<L::Target>,
-        V: Dataset<F>,
-        V::Target: AsTarget<L::Target>,
-        L: Loss<F>,
-    {
+        folds: usize,
+        run: impl Fn(&Trial, Job<'_>) -> Result<TrialRun>,
+    ) -> Tried {
         let mut tried = Tried { number, trial: trial.clone(), runs: Vec::new(), error: None };
         for (place, bounds) in bounds.iter().enumerate() {
-            let (repeat, fold) = (place / parts.len(), place % parts.len());
-            let (train, held_out) = &parts[fold];
+            let (repeat, fold) = (place / folds, place % folds);
             let seed = self.seed.wrapping_add(repeat as u64);
             let job = Job { fold, seed, monitor: &self.monitor, bounds: bounds.clone() };
-            match build(trial, seed).and_then(|built| job.run(built, train, held_out)) {
+            match run(trial, job) {
                 Ok(run) => tried.runs.push(run),
                 Err(error) => tried.error = Some(error),
             }

@@ -1,12 +1,13 @@
 //! One run of a trial: training on one part, validation on the other, and early stopping if it is hopeless.
 
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::History;
 use crate::kernels::Scalar;
 use crate::losses::Loss;
 use crate::monitor::Monitor;
 use crate::nn::Model;
+use crate::shown::listed;
 use crate::target::AsTarget;
 use crate::train::callbacks::{Callback, Context};
 use crate::train::{Evaluation, Progress, Trainer};
@@ -34,12 +35,12 @@ pub struct TrialRun {
 }
 
 /// The settings of a run: fold, seed, and the value that is measured.
-pub(super) struct Job<'a> {
-    pub fold: usize,
-    pub seed: u64,
-    pub monitor: &'a Monitor,
+pub(crate) struct Job<'a> {
+    pub(super) fold: usize,
+    pub(super) seed: u64,
+    pub(super) monitor: &'a Monitor,
     /// For each epoch, the value that the best so far must not be worse than; infinite or NaN means no limit.
-    pub bounds: Vec<f64>,
+    pub(super) bounds: Vec<f64>,
 }
 
 impl Job<'_> {
@@ -60,25 +61,58 @@ impl Job<'_> {
         L: Loss<F>,
     {
         let stopped = Arc::new(AtomicUsize::new(0));
-        let watch = Watch {
-            monitor: self.monitor.clone(),
-            bounds: self.bounds,
-            best: f64::NAN,
-            epoch: 0,
-            stopped: Arc::clone(&stopped),
-        };
-        let mut trainer = trainer.callback(watch).progress(Progress::Silent);
+        let mut trainer = trainer.callback(self.watch_with(&stopped)).progress(Progress::Silent);
         let history = trainer.fit_with_validation(&mut model, train, held_out)?;
         let evaluation = trainer.evaluate(&model, held_out)?;
-        // The watch has checked that the value exists.
+        self.ended(history, evaluation, &stopped)
+    }
+
+    fn watch_with(&self, stopped: &Arc<AtomicUsize>) -> Watch {
+        Watch {
+            monitor: self.monitor.clone(),
+            bounds: self.bounds.clone(),
+            best: f64::NAN,
+            epoch: 0,
+            stopped: Arc::clone(stopped),
+        }
+    }
+
+    /// The fold that is held out.
+    pub fn fold(&self) -> usize {
+        self.fold
+    }
+
+    /// The seed for the model and the trainer.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The callback that stops a hopeless run, if runs are stopped, and where it writes that it did.
+    ///
+    /// It checks that the trainer measures the monitored value.
+    pub fn watch<F: Scalar>(&self) -> (Option<Box<dyn Callback<F>>>, Arc<AtomicUsize>) {
+        let stopped = Arc::new(AtomicUsize::new(0));
+        let watch =
+            (!self.bounds.is_empty()).then(|| Box::new(self.watch_with(&stopped)) as Box<dyn Callback<F>>);
+        (watch, stopped)
+    }
+
+    /// The result of the run.
+    pub fn ended(&self, history: History, evaluation: Evaluation, stopped: &AtomicUsize) -> Result<TrialRun> {
         let value = match self.monitor.name().strip_prefix("val_") {
             Some(name) => evaluation.get(name),
             None => history.last(self.monitor.name()),
         };
+        let value = value.ok_or_else(|| {
+            let names: Vec<String> = evaluation.values().map(|(name, _)| format!("val_{name}")).collect();
+            let what = format!("the monitored value {:?}", self.monitor.name());
+            Error::data(what, "be measured", listed(&names, 20))
+                .help("Monitor one of these, or add the metric.")
+        })?;
         Ok(TrialRun {
             fold: self.fold,
             seed: self.seed,
-            value: value.unwrap_or(f64::NAN),
+            value,
             evaluation,
             history,
             stopped: stopped.load(Ordering::Relaxed) > 0,

@@ -87,6 +87,11 @@ impl<F: Scalar, L: Loss<F>> Trainer<L, F> {
         Self { settings: Settings::new(loss), run: Run::new(optimizer.into()) }
     }
 
+    /// The share of the data that `fit` would keep for validation.
+    pub(crate) fn split_share(&self) -> Option<f64> {
+        self.settings.validation_split
+    }
+
     /// Sets how many times `fit` goes through the data.
     ///
     /// A second `fit` trains as many epochs again. 0 makes `fit` return an error.

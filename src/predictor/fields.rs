@@ -1,0 +1,172 @@
+//! The values that a predictor takes, and how rows and tables are matched to them.
+
+use super::raw::{Raw, Row};
+use crate::data::{Column, ColumnType, ImageSource, Table};
+use crate::error::{Error, Result};
+use crate::preprocessing::Field;
+use crate::shown::{cut, listed};
+use std::borrow::Cow;
+use std::path::Path;
+
+/// The columns of rows for these fields, in their order.
+///
+/// `first` is the number of the first row, for errors.
+pub(super) fn columns_of_rows(rows: &[Row], first: usize, fields: &[Field]) -> Result<Vec<Column>> {
+    if let Some((row, fault)) =
+        rows.iter().enumerate().find_map(|(row, values)| Some((row, values.fault.as_ref()?)))
+    {
+        return Err(Error::data(
+            format!("row {}", first + row + 1),
+            "have values with names, or be one value",
+            fault,
+        )
+        .help("Give numbers, booleans, texts, images or lists of numbers, each under a name of its own."));
+    }
+    fields.iter().map(|field| Ok(column_of_rows(rows, first, field, fields)?.starting_at(first))).collect()
+}
+
+fn column_of_rows(rows: &[Row], first: usize, field: &Field, fields: &[Field]) -> Result<Column> {
+    let mut raws = Vec::with_capacity(rows.len());
+    for (number, row) in rows.iter().enumerate() {
+        let raw = row.get(&field.name, fields.len() == 1);
+        raws.push(raw.ok_or_else(|| no_value(first + number, &field.name, row, fields))?);
+    }
+    let (name, column_type) = (field.name.clone(), &field.column_type);
+    let raws = Raws { raws, first, field };
+    match column_type {
+        ColumnType::Number | ColumnType::Boolean { .. } | ColumnType::Date(_) => {
+            let numbers = raws.each(|raw| match (raw, column_type) {
+                (Raw::Number(number), ColumnType::Number) if number.is_finite() => Some(*number),
+                (Raw::Boolean(value), ColumnType::Boolean { .. }) => Some(f64::from(u8::from(*value))),
+                (Raw::Text(word), ColumnType::Boolean { no, yes }) if word == no || word == yes => {
+                    Some(f64::from(u8::from(word == yes)))
+                }
+                (Raw::Text(text), ColumnType::Date(format)) => format.parse(text),
+                _ => None,
+            })?;
+            let numbers = numbers.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect();
+            Column::of_numbers(name, column_type.clone(), numbers)
+        }
+        ColumnType::Category => {
+            let words = raws.each(|raw| match raw {
+                Raw::Text(text) => Some(text.trim().to_owned()),
+                // A code: 7 and 7.0 are "7".
+                Raw::Number(number) => Some(number.to_string()),
+                Raw::Boolean(value) => Some(value.to_string()),
+                _ => None,
+            })?;
+            Ok(Column::categories(name, words))
+        }
+        ColumnType::Text => {
+            let texts = raws.each(|raw| if let Raw::Text(text) = raw { Some(text) } else { None })?;
+            Ok(Column::texts(name, texts))
+        }
+        ColumnType::Image => {
+            let images =
+                raws.each(|raw| if let Raw::Image(image) = raw { Some(image.clone()) } else { None })?;
+            Ok(Column::images(name, images))
+        }
+        ColumnType::Array(shape) => {
+            let arrays = raws.each(|raw| match raw {
+                Raw::Array { shape: found, numbers }
+                    if found == shape && numbers.len() == shape.iter().product::<usize>() =>
+                {
+                    numbers.iter().all(|x| x.is_finite()).then_some(numbers)
+                }
+                _ => None,
+            })?;
+            let missing = vec![f64::NAN; shape.iter().product()];
+            let numbers = arrays.into_iter().flat_map(|array| array.unwrap_or(&missing).iter().copied());
+            Column::arrays(name, shape.clone(), numbers.collect::<Vec<_>>())
+        }
+    }
+}
+
+/// The raw values of a field, one of each row.
+struct Raws<'a> {
+    raws: Vec<&'a Raw>,
+    /// The number of the first row.
+    first: usize,
+    field: &'a Field,
+}
+
+impl<'a> Raws<'a> {
+    /// Converts each value; `None` for a missing one. Fails at one that cannot be converted.
+    fn each<T>(&self, convert: impl Fn(&'a Raw) -> Option<T>) -> Result<Vec<Option<T>>> {
+        let convert = |(row, raw): (usize, &&'a Raw)| match raw {
+            Raw::Missing => Ok(None),
+            raw => convert(raw).map(Some).ok_or_else(|| {
+                let what = format!("row {}, {:?}", self.first + row + 1, cut(&self.field.name));
+                let column_type = &self.field.column_type;
+                Error::data(what, format!("be {column_type}"), raw.described()).help(advice(column_type))
+            }),
+        };
+        self.raws.iter().enumerate().map(convert).collect()
+    }
+}
+
+fn no_value(row: usize, name: &str, found: &Row, fields: &[Field]) -> Error {
+    let names: Vec<&str> = found.names().collect();
+    let given = match &names[..] {
+        [] => "nothing".to_owned(),
+        [""] => "one without a name".to_owned(),
+        names => listed(names, 20),
+    };
+    let help = match fields {
+        [_] => "Give it by this name, or as the only value.",
+        _ => "Give each by its name; a missing one is `null` or `Raw::Missing`.",
+    };
+    Error::data(format!("row {}", row + 1), format!("have a value {:?}", cut(name)), given).help(help)
+}
+
+/// What to give for a type.
+fn advice(column_type: &ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Number => "Give a number, or `null` for a missing one; a text is not converted.",
+        ColumnType::Boolean { .. } => "Give true or false, or one of the two words.",
+        ColumnType::Date(_) => "Write the date in this form.",
+        ColumnType::Category => "Give its word as a text.",
+        ColumnType::Image => {
+            "Give `Raw::file(path)`, `Raw::image(bytes)` of a PNG or JPEG file, or `Pixels`; a text is not read as a path."
+        }
+        ColumnType::Array(_) => "Give a list of so many finite numbers, nested as the shape says.",
+        _ => "Give a text.",
+    }
+}
+
+/// The columns of a table for these fields, in their order.
+pub(crate) fn columns_of_table<'t>(table: &'t Table, fields: &[Field]) -> Result<Vec<Cow<'t, Column>>> {
+    fields
+        .iter()
+        .map(|field| {
+            let column = table.column(&field.name).map_err(|error| {
+                error
+                    .help("The model was trained with it; an empty value is filled, a missing column is not.")
+            })?;
+            converted(column, field, table.folder())
+        })
+        .collect()
+}
+
+/// A column as the type of a field.
+fn converted<'t>(column: &'t Column, field: &Field, folder: Option<&Path>) -> Result<Cow<'t, Column>> {
+    let borrowed = Ok(Cow::Borrowed(column));
+    match (&field.column_type, column.column_type()) {
+        (wanted, found) if wanted == found => borrowed,
+        // Of dates the seconds count, whatever form they were written in; categories are texts.
+        (ColumnType::Date(_), ColumnType::Date(_)) | (ColumnType::Text, ColumnType::Category) => borrowed,
+        (ColumnType::Category, ColumnType::Text) => {
+            Ok(Cow::Owned(Column::categories(field.name.clone(), column.as_texts()?)))
+        }
+        (ColumnType::Image, ColumnType::Category | ColumnType::Text) => {
+            let folder = folder.unwrap_or(Path::new(""));
+            let paths = column.as_texts()?.map(|path| Some(ImageSource::File(folder.join(path?))));
+            Ok(Cow::Owned(Column::images(field.name.clone(), paths)))
+        }
+        (wanted, found) => {
+            let what = format!("column {:?}", cut(column.name()));
+            Err(Error::data(what, format!("hold {wanted} in each row"), found)
+                .help("Read the table as the one of training: by `Predictor::table`, or with the column's type in `Csv::column`."))
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Predictors: raw values in, answers out, in this process and in another.
+
+use plywood::data::{Column, Fit, Pixels, Table};
+use plywood::ndarray::{Array2, Array3, arr2};
+use plywood::nn::InferRegistry;
+use plywood::predictor::{AnswerValue, Blocks, Raw, Row};
+use plywood::prelude::*;
+use plywood::preprocessing::{Features, Image, TextEncoder};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder in which a child finds `model.plywood` and `rows.json`, and writes `outputs`.
+const FOLDER: &str = "PLYWOOD_TEST_PREDICTOR";
+
+/// In a child: answers the rows of the folder, and writes the bits of the outputs and the answers as texts.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    let predictor = Predictor::load(folder.join("model.plywood")).unwrap();
+    let rows = std::fs::read_to_string(folder.join("rows.json")).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).unwrap();
+    let rows: Vec<Row> = rows.into_iter().map(|row| raw_row(&folder, &row)).collect();
+    std::fs::write(folder.join("outputs"), outputs(&predictor, &rows)).unwrap();
+}
+
+/// A row of JSON, in which `{"file": name}` is an image file of the folder.
+fn raw_row(folder: &Path, row: &serde_json::Value) -> Row {
+    match row.get("file").and_then(|name| name.as_str()) {
+        Some(name) => Raw::image(std::fs::read(folder.join(name)).unwrap()).into(),
+        None => row.into(),
+    }
+}
+
+/// The bits of all outputs, and the answers.
+fn outputs(predictor: &Predictor, rows: &[Row]) -> String {
+    let prepared = predictor.prepare(rows).unwrap();
+    let predictions = predictor.infer(&prepared).unwrap();
+    let mut text = String::new();
+    for name in predictions.names() {
+        let bits: Vec<u32> = predictions.get(name).unwrap().iter().map(|x| x.to_bits()).collect();
+        text += &format!("{name} {bits:?}\n");
+    }
+    for answer in predictor.answer(&predictions, prepared.notes().to_vec()).unwrap() {
+        text += &format!("{answer}\n{}\n", serde_json::to_string(&answer).unwrap());
+    }
+    text
+}
+
+/// Saves a predictor and rows, lets a child answer them, and compares its answers with those of this process.
+pub fn answers_in_another_process(
+    name: &str,
+    predictor: &Predictor,
+    rows: &[serde_json::Value],
+    files: &[(&str, Vec<u8>)],
+) {
+    let folder = crate::folder::Folder::new(name);
+    predictor.save(folder.file("model.plywood")).unwrap();
+    std::fs::write(folder.file("rows.json"), serde_json::to_string(rows).unwrap()).unwrap();
+    for (file, bytes) in files {
+        std::fs::write(folder.file(file), bytes).unwrap();
+    }
+    let here: Vec<Row> = rows.iter().map(|row| raw_row(&folder.0, row)).collect();
+    let expected = outputs(predictor, &here);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let ran = command.args(["predictors::child", "--exact"]).env(FOLDER, &folder.0).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    assert_eq!(std::fs::read_to_string(folder.file("outputs")).unwrap(), expected);
+}
+
+fn garments() -> Sequential {
+    Sequential::builder([28, 28])
+        .seed(3)
+        .layer(Flatten)
+        .layer(Dense::units(16))
+        .layer(ReLU)
+        .layer(Dense::units(3))
+        .layer(Softmax)
+        .build()
+        .unwrap()
+}
+
+fn of_garments() -> Predictor {
+    let classes = Classes::named(["shirt", "shoe", "bag"]);
+    Predictor::new(garments()).input(Image::grey(28, 28)).output(classes).build().unwrap()
+}
+
+fn drawn(size: [usize; 3]) -> Array3<u8> {
+    let mut draws = Random::seed(5).at(0, 0);
+    Array3::from_shape_simple_fn(size, || draws.below(256) as u8)
+}
+
+#[test]
+fn pixels_are_answered_as_the_data_set_was_predicted() {
+    let images = drawn([40, 28, 28]);
+    let data = ArrayDataset::new(images.clone(), vec![0; 40]).unwrap().scale(1.0 / 255.0);
+    let expected = evaluate::predictions(&garments(), &data).unwrap();
+    let predictor = of_garments();
+    let pixels = images
+        .outer_iter()
+        .map(|image| Row::from(Pixels::grey([28, 28], image.iter().copied().collect::<Vec<u8>>()).unwrap()));
+    let rows: Vec<Row> = pixels.collect();
+    let found = predictor.infer(&predictor.prepare(&rows).unwrap()).unwrap();
+    assert_eq!(found.get("output").unwrap(), expected.get("output").unwrap());
+    let answers = predictor.predict_many(rows).unwrap();
+    for (answer, row) in answers.iter().zip(expected.get("output").unwrap().outer_iter()) {
+        assert!(answer.notes().is_empty());
+        let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+        assert_eq!(
+            (answer.class(), answer.probability()),
+            (Some(["shirt", "shoe", "bag"][best.0]), Some(*best.1))
+        );
+        let AnswerValue::Class { ranked, none: false } = answer.get("output").unwrap() else {
+            panic!("{answer}")
+        };
+        assert!(ranked.len() == 3 && ranked[0].1 >= ranked[1].1 && ranked[1].1 >= ranked[2].1);
+    }
+}
+
+#[cfg(all(feature = "images", feature = "plots"))]
+#[test]
+fn an_image_file_is_answered_in_another_process() {
+    let (image, colours) = (drawn([1, 28, 28]), drawn([30, 40, 3]));
+    let grey: Vec<u8> = image.iter().copied().collect();
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::GrayImage::from_raw(28, 28, grey.clone())
+        .unwrap()
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    let mut photo = std::io::Cursor::new(Vec::new());
+    let rgb = image::RgbImage::from_raw(40, 30, colours.iter().copied().collect()).unwrap();
+    rgb.write_to(&mut photo, image::ImageFormat::Jpeg).unwrap();
+    let files = [("a.png", png.into_inner()), ("b.jpg", photo.into_inner())];
+    let predictor = of_garments();
+    let rows = [serde_json::json!({"file": "a.png"}), serde_json::json!({"file": "b.jpg"})];
+    answers_in_another_process("predictor-image", &predictor, &rows, &files);
+
+    let own = predictor.predict(Pixels::grey([28, 28], grey).unwrap()).unwrap();
+    assert_eq!(predictor.predict(Raw::image(&files[0].1)).unwrap().to_string(), own.to_string());
+    let answer = predictor.predict(Raw::image(&files[1].1)).unwrap();
+    let notes: Vec<String> = answer.notes().iter().map(|note| note.to_string()).collect();
+    assert_eq!(notes, ["input was resized from 30 x 40", "input was converted between grey and colours"]);
+    let error = predictor.predict(Raw::image(&files[0].1[..50])).unwrap_err().to_string();
+    assert!(
+        error.starts_with("prepare, row 1, column \"input\": the image must be a PNG or JPEG image, got"),
+        "{error}"
+    );
+}
+
+#[test]
+fn texts_are_answered_in_another_process() {
+    let texts = ["a fast library", "a library for images", "a slow game for two"];
+    let vocabulary = Vocabulary::of(Tokenizer::words()).min_count(1).fit(&texts).unwrap();
+    let model = Sequential::builder([4])
+        .layer(EmbeddingBag::vocabulary(vocabulary.len(), 8).padding(Vocabulary::PADDING))
+        .layer(Dense::units(2))
+        .layer(Softmax)
+        .build()
+        .unwrap();
+    let ids = vocabulary.encode(&texts, 4).unwrap();
+    let expected = model.predict(&ids).unwrap();
+    let encoder = TextEncoder::new(vocabulary, 4).column("title");
+    let predictor =
+        Predictor::new(model).input(encoder).output(Classes::named(["tool", "toy"])).build().unwrap();
+    let prepared = predictor.prepare(&texts.map(Row::from)).unwrap();
+    assert_eq!(predictor.infer(&prepared).unwrap().get("output").unwrap(), &expected);
+    let mut rows: Vec<serde_json::Value> =
+        texts.iter().map(|text| serde_json::json!({"title": text})).collect();
+    rows.extend([
+        serde_json::json!({"title": null}),
+        serde_json::json!({"title": "?!"}),
+        serde_json::json!({"title": "zz"}),
+    ]);
+    answers_in_another_process("predictor-text", &predictor, &rows, &[]);
+    let notes = |row: &serde_json::Value| {
+        predictor.predict(row).unwrap().notes().iter().map(|n| n.to_string()).collect::<Vec<_>>()
+    };
+    assert!(notes(&rows[0]).is_empty() && notes(&rows[1]).is_empty());
+    assert_eq!(notes(&rows[2]), ["title was truncated, it has 5 tokens"]);
+    assert_eq!(notes(&rows[3]), ["title was missing"]);
+    assert_eq!(
+        (notes(&rows[4]), notes(&rows[5])),
+        (notes(&rows[4]), vec!["title has no known word".to_owned()])
+    );
+    // A column of categories holds texts, too.
+    let table = Table::new([Column::categories("title", texts.map(Some))]).unwrap();
+    assert_eq!(predictor.predict_table(&table).unwrap().len(), 3);
+}
+
+#[test]
+fn what_is_missing_or_of_another_type_is_an_error_that_names_it() {
+    let predictor = of_garments();
+    let text = |row: Row| predictor.predict(row).unwrap_err().to_string();
+    let named = "prepare: row 1 must have a value \"input\", got";
+    assert_eq!(text(Row::new()), format!("{named} nothing. Give it by this name, or as the only value."));
+    let other = Row::new().with("photo", Raw::Missing);
+    assert!(text(other).starts_with(&format!("{named} photo.")));
+    assert!(
+        text(Row::new().with("input", Raw::Missing))
+            .contains("row 1, column \"input\" must have an image, got nothing.")
+    );
+    let path = text("photo.png".into());
+    assert!(
+        path.starts_with(
+            "prepare: row 1, \"input\" must be an image, got the text \"photo.png\". Give `Raw::file(path)`"
+        ),
+        "{path}"
+    );
+    for (row, found) in [
+        (serde_json::json!({"input": {"a": 1}}), "an object inside of a value in \"input\""),
+        (serde_json::json!({"input": [[1, 2], [3]]}), "lists of different lengths in a list in \"input\""),
+        (serde_json::json!({"input": ["a"]}), "the text \"a\" in a list in \"input\""),
+        (
+            serde_json::json!({"input": 9_007_199_254_740_993i64}),
+            "the whole number 9007199254740993, which is too large to be exact in \"input\"",
+        ),
+    ] {
+        let error = text(row.into());
+        assert!(
+            error.starts_with(&format!(
+                "prepare: row 1 must have values with names, or be one value, got {found}"
+            )),
+            "{error}"
+        );
+    }
+    assert!(text(f64::INFINITY.into()).contains("got an infinite number"));
+    let twice = Row::new().with("a", 1).with("a", 2);
+    assert!(text(twice).contains("\"a\" twice"));
+    let many = predictor.predict_many([Row::from(Pixels::grey([1, 1], vec![3]).unwrap()), Row::from("x")]);
+    assert!(many.unwrap_err().to_string().contains("row 2, \"input\""));
+    assert!(predictor.predict_many(Vec::<Row>::new()).unwrap().is_empty());
+}
+
+#[test]
+fn blocks_that_do_not_fit_the_model_are_errors_before_anything_runs() {
+    let text = |builder: plywood::predictor::PredictorBuilder| builder.build().unwrap_err().to_string();
+    let model = garments;
+    let classes = || Classes::named(["a", "b", "c"]);
+    let start = || Predictor::new(model());
+    assert!(text(start()).contains("the blocks of the inputs must be one for each, got none for \"input\""));
+    assert!(
+        text(start().input(Image::grey(28, 28))).contains("the blocks of the outputs must be one for each")
+    );
+    let wrong = text(start().input(Image::rgb(28, 28)).output(classes()));
+    assert!(
+        wrong
+            .contains("what the block makes must have shape [28, 28], as the model's input, got [3, 28, 28]"),
+        "{wrong}"
+    );
+    let image = || start().input(Image::grey(28, 28));
+    assert!(text(image().input(Image::grey(28, 28)).output(classes())).contains("two for \"input\""));
+    assert!(
+        text(image().output(Classes::named(["a", "b"])))
+            .contains("must have shape [2], one number for each class, got [3]")
+    );
+    assert!(text(image().output(Classes::named(["a", "b", "a"]))).contains("\"a\" twice"));
+    assert!(
+        text(image().output(classes().threshold(1.5)))
+            .contains("the threshold must be a probability from 0 to 1, got 1.5")
+    );
+    let labels = text(image().output(Labels::named(["a", "b", "c"])));
+    assert!(labels.contains("must be that of a sigmoid or a linear layer, got Softmax"), "{labels}");
+    assert!(
+        text(image().output_named("y", classes()))
+            .contains("must be one of the model's outputs: output, got \"y\"")
+    );
+    assert!(text(start().input(Image::grey(0, 28)).output(classes())).contains("the block"));
+    let relu = Sequential::builder([2]).layer(Dense::units(3)).layer(ReLU).build().unwrap();
+    let unsaid = Predictor::new(relu.clone()).input(Image::grey(1, 2)).output(classes());
+    assert!(text(unsaid).contains("must have shape [2], as the model's input, got [1, 2]"));
+}
+
+#[test]
+fn logits_get_their_softmax_and_a_sigmoid_is_two_classes() {
+    let layers = |units| Sequential::builder([2]).seed(1).layer(Dense::units(units));
+    let x = arr2(&[[0.3f32, -2.0]]);
+    let answer = |model: Sequential, names: &[&str]| {
+        let predictor = Predictor::new(model).input(Features::of_shape([2])).output(Classes::named(names));
+        predictor.build().unwrap().predict([0.3f32, -2.0]).unwrap()
+    };
+    let soft = layers(3).layer(Softmax).build().unwrap();
+    let expected = soft.predict(&x).unwrap();
+    let largest = expected.iter().copied().fold(0.0, f32::max);
+    for model in [soft, layers(3).build().unwrap()] {
+        assert_eq!(answer(model, &["a", "b", "c"]).probability(), Some(largest));
+    }
+    let logarithms = answer(layers(3).layer(LogSoftmax).build().unwrap(), &["a", "b", "c"]).probability();
+    assert!((logarithms.unwrap() - largest).abs() < 1e-6);
+    let sigmoid = layers(1).layer(Sigmoid).build().unwrap();
+    let p = sigmoid.predict(&x).unwrap()[[0, 0]];
+    for model in [sigmoid, layers(1).build().unwrap()] {
+        let answer = answer(model, &["no", "yes"]);
+        assert_eq!(
+            (answer.class(), answer.probability()),
+            (Some(if p > 0.5 { "yes" } else { "no" }), Some(p.max(1.0 - p)))
+        );
+    }
+}
+
+#[test]
+fn the_model_of_a_predictor_is_read_alone_and_put_back() {
+    let predictor = of_garments();
+    let bytes = predictor.to_bytes().unwrap();
+    let registry = Registry::<f32>::builtin();
+    let model = Sequential::<f32>::from_bytes(&bytes, &registry).unwrap();
+    let x = Array2::<f32>::ones((2, 784)).into_shape_with_order((2, 28, 28)).unwrap();
+    assert_eq!(model.predict(&x).unwrap(), garments().predict(&x).unwrap());
+    let small =
+        InferRegistry::<f32>::empty().with::<Flatten>().with::<Dense>().with::<ReLU>().with::<Softmax>();
+    assert_eq!(small.from_bytes(&bytes).unwrap().predict(&x).unwrap(), model.predict(&x).unwrap());
+    let again = Predictor::infer_from_bytes(&bytes, &small, &Blocks::builtin()).unwrap();
+    assert_eq!(again.to_bytes().unwrap(), bytes);
+    assert_eq!(again.with_model(model).unwrap().to_bytes().unwrap(), bytes);
+    let plain = Predictor::from_bytes(&garments().to_bytes().unwrap(), &registry, &Blocks::builtin());
+    assert!(plain.unwrap_err().to_string().starts_with("the file must be a predictor, got a model."));
+    let unknown = Predictor::from_bytes(&bytes, &registry, &Blocks::empty()).unwrap_err().to_string();
+    assert!(unknown.starts_with("the kind of a block must be one of , got \"image\"."), "{unknown}");
+}
+
+#[test]
+fn prepared_rows_are_joined_and_split() {
+    let predictor = of_garments();
+    let image =
+        |value: u8, size: usize| Row::from(Pixels::grey([size, size], vec![value; size * size]).unwrap());
+    let alone: Vec<String> = [image(9, 28), image(80, 30), image(200, 28)]
+        .map(|row| predictor.predict(row).unwrap().to_string())
+        .into();
+    let mut all = predictor.prepare(&[image(9, 28)]).unwrap();
+    all.append(predictor.prepare(&[image(80, 30), image(200, 28)]).unwrap()).unwrap();
+    assert_eq!(all.rows(), 3);
+    assert_eq!(all.notes()[0].row, 1);
+    let answers = predictor.answer(&predictor.infer(&all).unwrap(), all.notes().to_vec()).unwrap();
+    assert_eq!(answers.iter().map(|answer| answer.to_string()).collect::<Vec<_>>(), alone);
+}
+
+#[test]
+fn channels_are_normalized_as_by_hand() {
+    let (mean, std) = ([0.5, 0.25, 0.1], [0.2, 0.3, 0.4]);
+    let image = drawn([6, 8, 3]);
+    let pixels = Pixels::rgb([6, 8], image.iter().copied().collect::<Vec<u8>>()).unwrap();
+    let model =
+        Sequential::builder([3, 6, 8]).layer(Flatten).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+    let block = Image::rgb(6, 8).fit(Fit::Crop).normalize(mean, std);
+    let predictor = Predictor::new(model).input(block).output(Classes::named(["a", "b"])).build().unwrap();
+    let prepared = predictor.prepare(&[pixels.into()]).unwrap();
+    let tensor = prepared.get("input").unwrap();
+    for ((row, column, channel), &byte) in image.indexed_iter() {
+        let expected = (f64::from(byte) / 255.0 - mean[channel]) / std[channel];
+        let found = f64::from(tensor[[0, channel, row, column]]);
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+    }
+}

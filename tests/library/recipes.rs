@@ -1,0 +1,423 @@
+//! Recipes: from raw tables to predictors.
+
+use crate::predictors::answers_in_another_process;
+use crate::take_threads;
+use plywood::data::{Column, HoldOut, Table};
+use plywood::predictor::Row;
+use plywood::prelude::*;
+use plywood::preprocessing::{Fill, InputBlock, Notes};
+use plywood::train::{Checkpoints, Search, Space};
+use serde_json::json;
+
+/// Drawn rows with gaps: a number, a category, a boolean, a text, and what depends on them.
+fn table(rows: usize, seed: u64) -> Table {
+    let mut draws = Random::seed(seed).at(0, 0);
+    let (mut age, mut port, mut alone, mut note) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut class, mut price, mut group) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rows {
+        let x = (draws.unit() * 80.0).round();
+        let word = ["S", "C", "Q"][draws.below(3)];
+        let fine = draws.unit() < 0.5;
+        age.push(if draws.unit() < 0.2 { f64::NAN } else { x });
+        port.push((draws.unit() > 0.1).then_some(word));
+        alone.push(Some(fine));
+        note.push(Some(["a good deal", "a bad deal", "no deal at all"][draws.below(3)]));
+        class.push(Some(if x > 40.0 { "old" } else { "young" }));
+        price.push(if draws.unit() < 0.05 { f64::NAN } else { 100.0 * x + if fine { 500.0 } else { 0.0 } });
+        group.push(Some(format!("house {}", draws.below(rows / 4 + 1))));
+    }
+    Table::new([
+        Column::numbers("age", age).unwrap(),
+        Column::categories("port", port),
+        Column::booleans("alone", alone),
+        Column::texts("note", note),
+        Column::categories("class", class),
+        Column::numbers("price", price).unwrap(),
+        Column::categories("house", group),
+    ])
+    .unwrap()
+}
+
+fn trainer(epochs: usize) -> Trainer<CrossEntropy> {
+    Trainer::new(CrossEntropy::default(), Adam::default())
+        .epochs(epochs)
+        .batch_size(16)
+        .learning_rate(0.02)
+        .metric(Accuracy::default())
+        .progress(Progress::Silent)
+}
+
+fn classifier() -> Recipe {
+    Recipe::new()
+        .input(Columns::of(["age", "port", "alone"]))
+        .output(Classes::column("class"))
+        .model(|plan| {
+            Sequential::builder(plan.shape())
+                .layer(Dense::units(8))
+                .layer(ReLU)
+                .layer(Dense::units(plan.units()))
+                .layer(Softmax)
+        })
+        .trainer(|_| trainer(8))
+        .seed(3)
+}
+
+#[test]
+fn a_row_is_answered_in_another_process_as_in_training() {
+    let table = table(200, 1);
+    let fitted = classifier().validation_split(0.25).fit(&table).unwrap();
+    assert_eq!((fitted.training_rows, fitted.validation_rows), (150, 50));
+    let evaluation = fitted.evaluation.as_ref().unwrap();
+    assert!(evaluation.get("accuracy").unwrap() > 0.7, "{fitted}");
+    assert_eq!(evaluation.get("accuracy"), fitted.history.last("val_accuracy"));
+    let rows = [
+        json!({"age": 80, "port": "S", "alone": true}),
+        json!({"age": null, "port": null, "alone": null}),
+        json!({"age": 3.5, "port": "X", "alone": false, "more": "ignored"}),
+    ];
+    answers_in_another_process("recipe-row", &fitted.predictor, &rows, &[]);
+    let notes = |row: &serde_json::Value| {
+        let answer = fitted.predictor.predict(row).unwrap();
+        answer.notes().iter().map(|note| note.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(notes(&rows[1]), ["age was missing", "port was missing", "alone was missing"]);
+    assert_eq!(notes(&rows[2]), ["port \"X\" is unknown"]);
+    assert_eq!(
+        notes(&json!({"age": 500, "port": "S", "alone": true})),
+        ["age 500 is beyond the range of training"]
+    );
+    // Rows of a table are answered as rows of values.
+    let answers = fitted.predictor.predict_table(&table).unwrap();
+    let port = table.column("port").unwrap().as_texts().unwrap();
+    for (row, port) in port.enumerate().take(20) {
+        let age = table.column("age").unwrap().as_numbers().unwrap()[row];
+        let alone = table.column("alone").unwrap().as_numbers().unwrap()[row] == 1.0;
+        let values = Row::new().with("age", age).with("port", port).with("alone", alone);
+        assert_eq!(fitted.predictor.predict(values).unwrap().to_string(), answers[row].to_string(), "{row}");
+    }
+}
+
+#[test]
+fn nothing_that_is_fitted_has_seen_what_is_held_out() {
+    // The number 1000 and the category "rare" are in one row.
+    let mut ages: Vec<f64> = (0..40).map(f64::from).collect();
+    ages[17] = 1000.0;
+    ages.extend([f64::NAN; 4]);
+    let ports = (0..44).map(|row| Some(if row == 17 { "rare" } else { ["S", "C"][row % 2] }));
+    let classes = (0..44).map(|row| Some(["a", "b"][row % 2]));
+    let table = Table::new([
+        Column::numbers("age", ages.clone()).unwrap(),
+        Column::categories("port", ports),
+        Column::categories("class", classes),
+    ])
+    .unwrap();
+    let recipe = Recipe::new()
+        .input(Columns::of(["age", "port"]).fill(Fill::Mean))
+        .output(Classes::column("class"))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(plan.units())).layer(Softmax))
+        .trainer(|_| trainer(1));
+    let unknown = |predictor: &Predictor| {
+        let answer = predictor.predict(json!({"age": 1000, "port": "rare"})).unwrap();
+        answer.notes().iter().map(|note| note.to_string()).collect::<Vec<_>>()
+    };
+    // Without a validation part all is known.
+    let whole = recipe.fit(&table).unwrap();
+    assert!(unknown(&whole.predictor).is_empty());
+    let mean = |rows: &[usize]| {
+        let there: Vec<f64> = rows.iter().map(|&row| ages[row]).filter(|x| !x.is_nan()).collect();
+        there.iter().sum::<f64>() / there.len() as f64
+    };
+    let (mut held_out, mut seen) = (0, 0);
+    for seed in 0..12 {
+        let fitted = recipe.clone().validation_split(0.25).seed(seed).fit(&table).unwrap();
+        let notes = unknown(&fitted.predictor);
+        match notes.len() {
+            2 => held_out += 1,
+            0 => seen += 1,
+            _ => panic!("{notes:?}"),
+        }
+    }
+    assert!(held_out > 0 && seen > 0, "{held_out} {seen}");
+
+    // Each fold fits an encoder of its own: the widths of the models, and the filled numbers, say so.
+    let widths = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = widths.clone();
+    let watched = recipe.clone().model(move |plan| {
+        kept.lock().unwrap().push((plan.shape()[0], plan.rows()));
+        Sequential::builder(plan.shape()).layer(Dense::units(plan.units())).layer(Softmax)
+    });
+    watched.cross_validate(&table, &KFold::new(4)).unwrap();
+    // Age, its indicator, C, S and, unless it is held out (in fold 1, rows 11 to 21), the rare one.
+    assert_eq!(*widths.lock().unwrap(), [(5, 33), (4, 33), (5, 33), (4, 33)]);
+    widths.lock().unwrap().clear();
+    let search = Search::grid(Space::new().choice("x", [1, 2])).monitor("val_balanced_accuracy").jobs(1);
+    search.run_recipes(&table, &KFold::new(4), |_| Ok(watched.clone())).unwrap();
+    assert_eq!(widths.lock().unwrap().iter().filter(|(width, _)| *width == 4).count(), 4);
+
+    let part = table.part((0..11).chain(22..44).collect()).unwrap();
+    let encoder = Columns::of(["age"])
+        .fill(Fill::Mean)
+        .scaling(plywood::preprocessing::Scaling::None)
+        .fit(&part)
+        .unwrap();
+    let gap = Table::new([Column::numbers("age", [f64::NAN]).unwrap()]).unwrap();
+    let filled = encoder.encode_table(&gap, &mut Notes::new()).unwrap()[[0, 0]];
+    let rows: Vec<usize> = (0..11).chain(22..44).collect();
+    assert_eq!(filled, mean(&rows) as f32);
+    assert!((f64::from(filled) - mean(&(0..44).collect::<Vec<_>>())).abs() > 1.0);
+}
+
+#[test]
+fn numbers_are_answered_and_measured_in_their_units() {
+    let table = table(300, 2);
+    let recipe = |numbers: Numbers| {
+        Recipe::new()
+            .input(Columns::of(["age", "alone"]))
+            .output(numbers)
+            .model(|plan| {
+                Sequential::builder(plan.shape())
+                    .layer(Dense::units(16))
+                    .layer(ReLU)
+                    .layer(Dense::units(plan.units()))
+            })
+            .trainer(|_| {
+                let trainer = Trainer::new(MeanSquaredError, Adam::default()).epochs(60).batch_size(16);
+                trainer.learning_rate(0.01).metric(MAE::default()).progress(Progress::Silent)
+            })
+            .validation_split(0.2)
+    };
+    for numbers in [Numbers::column("price").unit("€"), Numbers::column("price").unit("€").log()] {
+        let fitted = recipe(numbers).fit(&table).unwrap();
+        // 5 % of the prices are missing.
+        assert!(
+            fitted.remarks[0].contains("rows without a target left out, the first is row"),
+            "{:?}",
+            fitted.remarks
+        );
+        assert!(fitted.training_rows + fitted.validation_rows < 300);
+        let evaluation = fitted.evaluation.as_ref().unwrap();
+        let (mae, r2) = (evaluation.get("mean_absolute_error").unwrap(), evaluation.get("r2").unwrap());
+        assert!(mae > 100.0 && mae < 1500.0 && r2 > 0.5, "{fitted}"); // in euros, not in deviations
+        assert!(fitted.history.last("val_mean_absolute_error").unwrap() < 3.0);
+        let answer = fitted.predictor.predict(json!({"age": 70, "alone": false})).unwrap();
+        assert!((answer.number().unwrap() - 7000.0).abs() < 1500.0, "{answer}");
+        assert!(answer.to_string().ends_with(" €"), "{answer}");
+    }
+}
+
+#[test]
+fn several_inputs_and_outputs_are_one_recipe() {
+    let table = table(240, 3);
+    let recipe = Recipe::new()
+        .input_named("row", Columns::of(["age", "alone"]))
+        .input_named("port", CategoryIds::column("port").min_count(1))
+        .input_named("note", Text::column("note").length(4))
+        .output_named("class", Classes::column("class"))
+        .output_named("price", Numbers::column("price"))
+        .model(|plan| {
+            let g = Graph::builder();
+            let row = g.input("row", plan.shape_of("row"));
+            let port =
+                g.input("port", plan.shape_of("port")).layer(Embedding::vocabulary(plan.ids_of("port"), 4));
+            let note = g.input("note", plan.shape_of("note"));
+            let note =
+                note.layer(EmbeddingBag::vocabulary(plan.ids_of("note"), 4).padding(Vocabulary::PADDING));
+            let all = row.concat(&[port, note], -1).layer(Dense::units(16)).layer(ReLU);
+            g.output("class", all.layer(Dense::units(plan.units_of("class"))).layer(Softmax));
+            g.output("price", all.layer(Dense::units(1)));
+            g
+        })
+        .trainer(|_| {
+            let losses = Losses::of("class", CrossEntropy::default()).and("price", MeanSquaredError, 0.5);
+            Trainer::new(losses, Adam::default())
+                .epochs(20)
+                .batch_size(16)
+                .learning_rate(0.01)
+                .progress(Progress::Silent)
+        });
+    let fitted = recipe.clone().validation_split(0.25).fit(&table).unwrap();
+    // Every row has a class, so none is left out; a missing price has no weight.
+    assert!(fitted.remarks.is_empty() && fitted.training_rows == 180, "{fitted}");
+    let evaluation = fitted.evaluation.as_ref().unwrap();
+    assert!(
+        evaluation.get("class_accuracy").unwrap() > 0.7
+            && evaluation.get("price_mean_absolute_error").unwrap() > 50.0,
+        "{fitted}"
+    );
+    let rows = [
+        json!({"age": 70, "port": "S", "alone": true, "note": "a good deal"}),
+        json!({"age": 7, "port": null, "alone": true, "note": "zzz"}),
+    ];
+    answers_in_another_process("recipe-several", &fitted.predictor, &rows, &[]);
+    let answer = fitted.predictor.predict(&rows[1]).unwrap();
+    assert!(answer.get("price").unwrap().number().is_some() && answer.class() == Some("young"), "{answer}");
+    let notes: Vec<String> = answer.notes().iter().map(|note| note.to_string()).collect();
+    assert_eq!(notes, ["port was missing", "note has no known word"]);
+    let json = serde_json::to_value(&answer).unwrap();
+    assert_eq!(json["outputs"]["class"]["class"], "young");
+    let scores = recipe.cross_validate(&table, &StratifiedKFold::new(3).seed(1)).unwrap();
+    assert!(scores.mean("class_balanced_accuracy").unwrap() > 0.7, "{scores}");
+}
+
+#[test]
+fn labels_are_several_at_once() {
+    let table = table(200, 5);
+    let recipe = Recipe::new()
+        .input(Columns::of(["age", "alone"]))
+        .output(Labels::columns(["alone"]).threshold(0.5))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(plan.units())).layer(Sigmoid))
+        .trainer(|_| {
+            Trainer::new(SoftBinaryCrossEntropy::default(), Adam::default())
+                .epochs(2)
+                .progress(Progress::Silent)
+        });
+    let error = recipe.fit(&table).unwrap_err().to_string();
+    assert!(error.contains("the columns must be different ones, and no target"), "{error}");
+    let recipe = recipe_of(recipe);
+    let fitted = recipe.validation_split(0.2).fit(&table).unwrap();
+    assert!(fitted.evaluation.unwrap().get("hamming_loss").is_some());
+}
+
+fn recipe_of(_: Recipe) -> Recipe {
+    Recipe::new()
+        .input(Columns::of(["age"]))
+        .output(Labels::columns(["alone"]))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(plan.units())).layer(Sigmoid))
+        .trainer(|_| {
+            Trainer::new(SoftBinaryCrossEntropy::default(), Adam::default())
+                .epochs(2)
+                .progress(Progress::Silent)
+        })
+}
+
+#[test]
+fn groups_stay_together_and_weights_are_used() {
+    let table = table(120, 7);
+    let recipe = classifier().groups("house");
+    let fitted = recipe.clone().validation_split(0.3).fit(&table).unwrap();
+    assert_eq!(fitted.training_rows + fitted.validation_rows, 120);
+    recipe.cross_validate(&table, &KFold::new(4).seed(2)).unwrap();
+    let weights = (0..120).map(|row| f64::from(u8::from(row % 2 == 0)));
+    let weighted = table.clone().with(Column::numbers("w", weights).unwrap()).unwrap();
+    let plain = classifier().fit(&table).unwrap().predictor.to_bytes().unwrap();
+    assert_ne!(classifier().weights("w").fit(&weighted).unwrap().predictor.to_bytes().unwrap(), plain);
+    let bad = table.clone().with(Column::numbers("w", vec![-1.0; 120]).unwrap()).unwrap();
+    let error = classifier().weights("w").fit(&bad).unwrap_err().to_string();
+    assert!(
+        error.starts_with("recipe: row 1, column \"w\" must be a weight of at least 0, got -1."),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_seed_is_one_result_for_any_threads_and_after_resuming() {
+    let table = table(160, 9);
+    let recipe = classifier().validation_split(0.25);
+    let bytes = |threads: usize| {
+        let _guard = take_threads(threads);
+        let fitted = recipe.fit(&table).unwrap();
+        (fitted.predictor.to_bytes().unwrap(), fitted.history.get("val_accuracy"))
+    };
+    let one = bytes(1);
+    assert_eq!(bytes(2), one);
+    assert_eq!(bytes(3), one);
+    let folder = crate::folder::Folder::new("recipe-resume");
+    let path = folder.0.clone();
+    let with_checkpoints = |epochs: usize| {
+        let path = path.clone();
+        recipe.clone().trainer(move |_| trainer(epochs).checkpoints(Checkpoints::in_folder(path.clone())))
+    };
+    with_checkpoints(3).fit_resuming(&table, &folder.0).unwrap();
+    let resumed = with_checkpoints(8).fit_resuming(&table, &folder.0).unwrap();
+    assert_eq!(resumed.predictor.to_bytes().unwrap(), one.0);
+}
+
+#[test]
+fn what_is_wrong_is_said_before_training() {
+    let table = table(60, 11);
+    let text = |recipe: Recipe| recipe.fit(&table).unwrap_err().to_string();
+    for (recipe, expected) in [
+        (Recipe::new(), "recipe: the recipe must be one with an input, got none."),
+        (
+            Recipe::new().input(Columns::of(["age"])),
+            "recipe: the recipe must be one with an output, got none.",
+        ),
+        (
+            classifier().output(Classes::column("port")),
+            "the outputs of a recipe must be named, as there are several, got 2.",
+        ),
+        (
+            Recipe::new().input(Columns::of(["age"])).output(Classes::column("class")),
+            "the recipe must be one with a model, got none.",
+        ),
+        (
+            Recipe::new().input(Columns::of(["age"])).output(Classes::column("none")),
+            "must have a column \"none\", got age, port, alone,",
+        ),
+        (
+            Recipe::new().input(Columns::of(["age"])).output(Classes::column("note")),
+            "column \"note\" must hold classes, got a text.",
+        ),
+        (
+            Recipe::new().input(Columns::of(["age"])).output(Numbers::column("port")),
+            "column \"port\" must hold numbers, got a category.",
+        ),
+        (
+            Recipe::new().input(Columns::of(["age"])).output(Classes::named(["a", "b"])),
+            "the output of a recipe must be of a column, got one with names.",
+        ),
+        (
+            classifier().trainer(|_| trainer(1).validation_split(0.2)),
+            "the trainer's `validation_split` must be left out in a recipe, got 0.2.",
+        ),
+        (
+            classifier().model(|plan| {
+                Sequential::builder(plan.shape_of("row")).layer(Dense::units(2)).layer(Softmax)
+            }),
+            "the input \"row\" must be one of the recipe's, got input.",
+        ),
+        (
+            classifier()
+                .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(5)).layer(Softmax)),
+            "must have shape [2], one number for each class, got [5].",
+        ),
+        (
+            classifier().model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(2)).layer(ReLU)),
+            "must be that of softmax or a linear layer, got NonNegative.",
+        ),
+        (
+            classifier().model(|_| Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax)),
+            "what the block makes must have shape [2], as the model's input, got [7].",
+        ),
+        (
+            classifier().trainer(|_| Trainer::new(MeanSquaredError, Adam::default())),
+            "the loss must take the classes of the output, got one for numbers.",
+        ),
+        (classifier().validation_split(1.5), "validation_split"),
+        (
+            classifier().model(|plan| -> Result<plywood::nn::SequentialBuilder> {
+                plan.ids();
+                Err(Error::custom("own"))
+            }),
+            "the input \"input\" must hold ids, got numbers.",
+        ),
+    ] {
+        let error = text(recipe);
+        assert!(error.contains(expected), "{error}\n{expected}");
+    }
+    let one = Table::new([
+        Column::numbers("x", [1.0, 2.0]).unwrap(),
+        Column::categories("y", [Some("a"), Some("a")]),
+    ])
+    .unwrap();
+    let recipe = Recipe::new().input(Columns::of(["x"])).output(Classes::column("y"));
+    let error = recipe.fit(&one).unwrap_err().to_string();
+    assert!(error.contains("column \"y\" must have at least 2 classes, got only \"a\"."), "{error}");
+    let numbers = Recipe::new().input(Columns::of(["age"])).output(Numbers::column("price"));
+    let error = numbers.cross_validate(&table, &StratifiedKFold::new(3)).unwrap_err().to_string();
+    assert!(
+        error.contains("the recipe's first output must have classes to be divided by, got numbers."),
+        "{error}"
+    );
+    let _ = HoldOut::share(0.2);
+}
