@@ -153,6 +153,37 @@ fn every_changed_byte_of_a_graph_is_an_error_or_works() {
     assert!(loaded > tried / 20, "{loaded} of {tried} load");
 }
 
+/// Every changed byte of predictors of all kinds of blocks, with the checksums mended: an error, or a predictor that
+/// answers.
+#[test]
+fn every_changed_byte_of_a_predictor_is_an_error_or_works() {
+    let _turn = alone();
+    let (mut tried, mut loaded) = (0usize, 0);
+    for original in hostile::predictors::small() {
+        assert!(hostile::predictors::predictor(&original));
+        let registry = (Registry::builtin(), plywood::predictor::Blocks::builtin());
+        hostile::predictors::odd_table(&Predictor::from_bytes(&original, &registry.0, &registry.1).unwrap());
+        let mut bytes = original.clone();
+        for at in 0..bytes.len() {
+            for by in [1u8, 2, 4, 16, 64, 128, 200, 251, 253, 254, 255] {
+                bytes[at] = original[at].wrapping_add(by);
+                mend(&mut bytes);
+                tried += 1;
+                loaded += usize::from(hostile::predictors::predictor(&bytes));
+            }
+            bytes.copy_from_slice(&original);
+        }
+        let mut dice = Dice(3);
+        for _ in 0..2_000 {
+            let mut bytes = changed(&original, &mut dice);
+            mend(&mut bytes);
+            hostile::predictors::predictor(&bytes);
+        }
+    }
+    println!("{tried} changes, {loaded} of them load");
+    assert!(loaded > tried / 20, "{loaded} of {tried} load");
+}
+
 /// Shapes that have caused panics or filled the memory: at loading, in the summary, and in `predict`.
 #[test]
 fn inputs_that_no_memory_holds_are_errors_or_are_refused_by_predict() {

@@ -60,10 +60,10 @@ impl Classes {
         Self { column: Some(name.into()), ..Self::named([""; 0]) }
     }
 
-    /// Sets how many classes an answer lists, the most probable first; the default is 3. 0 acts as 1.
+    /// Sets how many classes an answer lists, the most probable first; the default is 3.
     #[must_use]
     pub fn top(mut self, classes: usize) -> Self {
-        self.top = classes.max(1);
+        self.top = classes;
         self
     }
 
@@ -111,6 +111,11 @@ impl Classes {
                 .help("Name each class, in the order of the model's outputs."));
         }
         check_names("the names of the classes", self.names())?;
+        if self.top == 0 {
+            return Err(
+                Error::argument("the number of classes to list", "at least 1", 0).help("3 are usual.")
+            );
+        }
         if !(0.0..=1.0).contains(&self.threshold) {
             return Err(Error::argument("the threshold", "a probability from 0 to 1", self.threshold)
                 .help("0 always gives a class."));

@@ -163,8 +163,9 @@ impl Recipe {
                 let class = |rows: &Vec<usize>| {
                     let mut counts = vec![0; names.len()];
                     rows.iter().filter_map(|&row| labels[row]).for_each(|label| counts[label] += 1);
-                    // Of equal counts the first class.
-                    (0..names.len()).rev().max_by_key(|&label| counts[label]).unwrap_or(0)
+                    // Of equal counts the first class; without any, a class of its own.
+                    let most = (0..names.len()).rev().max_by_key(|&label| counts[label]);
+                    most.filter(|&label| counts[label] > 0).unwrap_or(names.len())
                 };
                 (samples.iter().map(class).collect(), names.clone())
             }
@@ -186,6 +187,12 @@ impl Bound<'_> {
     /// Splits samples into those to train on and, if a share is set, those to hold out.
     pub fn split(&self, samples: &[usize]) -> Result<(Vec<usize>, Option<Vec<usize>>)> {
         let Some(share) = self.recipe.split else { return Ok((samples.to_vec(), None)) };
+        // The only sample of a class is for training: a model that has not seen the class cannot name it.
+        let mut counts = HashMap::new();
+        let label = |sample: usize| self.rows.labels.get(sample).copied();
+        samples.iter().for_each(|&sample| *counts.entry(label(sample)).or_insert(0) += 1);
+        let is_alone = |sample: &usize| label(*sample).is_some() && counts[&label(*sample)] == 1;
+        let (alone, samples): (Vec<usize>, Vec<usize>) = samples.iter().partition(|&sample| is_alone(sample));
         let of = |list: &Vec<_>| samples.iter().map(|&sample| Vec::clone(&list[sample])).collect();
         let labels = match self.rows.labels.is_empty() {
             true => Vec::new(),
@@ -197,8 +204,8 @@ impl Bound<'_> {
             false => stratified_split::<f32, _>(&some, share, self.recipe.seed),
         };
         let (train, held_out) = parts.map_err(|error| error.at("validation_split"))?;
-        let whole = |part: &[usize]| part.iter().map(|&place| samples[place]).collect();
-        Ok((whole(train.indices()), Some(whole(held_out.indices()))))
+        let whole = |part: &[usize]| part.iter().map(|&place| samples[place]).collect::<Vec<_>>();
+        Ok(([whole(train.indices()), alone].concat(), Some(whole(held_out.indices()))))
     }
 
     /// Fits to these samples. Nothing but the names of the classes has seen other rows.

@@ -7,6 +7,7 @@ pub mod file;
 pub mod images;
 pub mod kinds;
 pub mod meter;
+pub mod predictors;
 pub mod run;
 #[cfg(feature = "csv")]
 pub mod tables;

@@ -1,7 +1,8 @@
 //! Real CSV files, if the environment variable `PLYWOOD_CSV_DIR` names their folder: rows, types and counts are those of
 //! its types.json.
 
-use plywood::data::{ColumnType, Csv, Table};
+use plywood::data::ColumnType;
+use plywood::prelude::*;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -132,4 +133,110 @@ fn ugly_files_are_right_or_an_error_with_both_readings() {
     let classes = file("9-float-classes.csv").read().unwrap();
     assert_eq!(classes.column("label").unwrap().column_type(), &ColumnType::Number);
     assert_eq!(classes.folder(), Some(Path::new(&folder).join("ugly").as_path()));
+}
+
+/// Fits a recipe in the way of the docs, saves it, loads it, and answers the file itself by pieces as the table.
+fn becomes_a_predictor(file: &Path, table: &Table, recipe: Recipe) -> plywood::train::Evaluation {
+    let fitted = recipe
+        .validation_split(0.25)
+        .seed(1)
+        .fit(table)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    println!("{}\n{fitted}\n", file.display());
+    let blocks = plywood::predictor::Blocks::builtin();
+    let bytes = fitted.predictor.to_bytes().unwrap();
+    let loaded = Predictor::from_bytes(&bytes, &Registry::builtin(), &blocks).unwrap();
+    let expected = fitted.predictor.predict_table(table).unwrap();
+    let mut rows = 0;
+    let count = loaded.predict_csv(file, |piece, answers| {
+        for (answer, expected) in answers.iter().zip(&expected[rows..]) {
+            assert_eq!(answer.to_string(), expected.to_string());
+        }
+        rows += piece.rows();
+        Ok(())
+    });
+    assert_eq!((count.unwrap(), rows), (table.rows(), table.rows()));
+    fitted.evaluation.unwrap()
+}
+
+fn mlp() -> Recipe {
+    Recipe::new()
+        .model(|plan| {
+            let layers = Sequential::builder(plan.shape()).layer(Dense::units(32)).layer(ReLU);
+            layers.layer(Dense::units(plan.units()))
+        })
+        .trainer(|plan| {
+            let epochs = (40_000 / plan.rows()).clamp(2, 30);
+            Trainer::new(CrossEntropy::default().from_logits(true), Adam::default())
+                .epochs(epochs)
+                .progress(Progress::Silent)
+        })
+}
+
+fn numbers() -> Recipe {
+    mlp().trainer(|plan| {
+        let epochs = (40_000 / plan.rows()).clamp(2, 30);
+        Trainer::new(MeanSquaredError, Adam::default()).epochs(epochs).progress(Progress::Silent)
+    })
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn real_files_become_predictors() {
+    let Some(folder) = folder() else { return };
+    let file = folder.join("titanic.csv");
+    let table = Table::csv(&file).unwrap();
+    let left_out = ["survived", "name", "ticket", "cabin", "boat", "body", "home.dest"];
+    let recipe = mlp().input(Columns::all_but(left_out)).output(Classes::column("survived"));
+    assert!(becomes_a_predictor(&file, &table, recipe).get("accuracy") > Some(0.74));
+
+    let file = folder.join("birdstrikes.csv");
+    let table = Table::csv(&file).unwrap();
+    let left_out = ["Effect Amount of damage", "Cost Other", "Cost Repair", "Cost Total $"];
+    let recipe = mlp()
+        .input(Columns::all_but(left_out).min_count(5))
+        .output(Classes::column("Effect Amount of damage"));
+    assert!(becomes_a_predictor(&file, &table, recipe).get("accuracy") > Some(0.86));
+
+    let file = folder.join("airbnb.csv.gz");
+    let table = Table::csv(&file).unwrap();
+    let columns = [
+        "Host Since",
+        "Neighbourhood",
+        "Property Type",
+        "Room Type",
+        "Beds",
+        "Number Of Reviews",
+        "Review Scores Rating",
+    ];
+    let recipe = numbers().input(Columns::of(columns)).output(Numbers::column("Price").unit("$").log());
+    assert!(becomes_a_predictor(&file, &table, recipe).get("mean_absolute_error") < Some(75.0));
+
+    let file = folder.join("waterservices_stats.txt");
+    let table = Csv::file(&file).skip_rows(1).column("ts_id", ColumnType::Category).read().unwrap();
+    let columns = ["site_no", "parameter_cd", "month_nu", "day_nu", "begin_yr", "end_yr", "count_nu"];
+    let recipe = numbers().input(Columns::of(columns)).output(Numbers::column("mean_va"));
+    assert!(becomes_a_predictor(&file, &table, recipe).get("r2") > Some(0.8));
+
+    let file = folder.join("episcope-tabula.csv.gz");
+    let table = Csv::file(&file).encoding("windows-1252").read().unwrap();
+    let is_input = |column: &&plywood::data::Column| {
+        column.column_type() == &ColumnType::Number && column.missing() < 2_000
+    };
+    let columns: Vec<String> =
+        table.columns().filter(is_input).map(|column| column.name().to_owned()).collect();
+    assert!(columns.len() > 150, "{}", columns.len());
+    let recipe = mlp().input(Columns::of(columns)).output(Classes::column("Code_BuildingSizeClass"));
+    assert!(becomes_a_predictor(&file, &table, recipe).get("accuracy") > Some(0.6));
+
+    let file = folder.join("amazonReviewSnippets_GroundTruth.txt");
+    let table = Csv::file(&file).header(false).read().unwrap();
+    let recipe = numbers()
+        .input(Text::column("2").max_size(5_000).min_count(2).length(48))
+        .output(Numbers::column("1"))
+        .model(|plan| {
+            let words = EmbeddingBag::vocabulary(plan.ids(), 16).padding(Vocabulary::PADDING);
+            Sequential::builder(plan.shape()).layer(words).layer(Dense::units(plan.units()))
+        });
+    assert!(becomes_a_predictor(&file, &table, recipe).get("r2") > Some(0.05));
 }

@@ -300,7 +300,10 @@ fn columns_that_do_not_fit_are_errors() {
             "column \"w\" must have a value in a row of the training part, got none. Leave it out.",
         ),
         (Columns::all_but(["y"]), "the table must have a column \"y\", got x, w, title, gone."),
-        (Columns::of(["x", "x"]), "the columns must be different ones, and no target, weights or groups, got \"x\" twice."),
+        (
+            Columns::of(["x", "x"]),
+            "the columns must be different ones, and no target, weights or groups, got \"x\" twice.",
+        ),
         (Columns::of::<&str>([]), "the columns must be at least one, got none."),
         (
             Columns::of(["x"]).log(),
