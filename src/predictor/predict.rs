@@ -175,7 +175,8 @@ impl Predictor {
             answers.iter_mut().zip(values).for_each(|(answer, value)| answer.values.push(value));
         }
         for note in notes {
-            if let Some(answer) = answers.get_mut(note.row) {
+            // Two inputs may take the same value.
+            if let Some(answer) = answers.get_mut(note.row).filter(|answer| !answer.notes.contains(&note)) {
                 answer.notes.push(note);
             }
         }

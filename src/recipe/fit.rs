@@ -6,6 +6,7 @@ use super::rows::RecipeRows;
 use super::scores::add_scores;
 use super::settings::Recipe;
 use super::target::{FittedTarget, RawTarget};
+use super::telling;
 use crate::data::{Table, random_split, stratified_split};
 use crate::error::{Error, Result};
 use crate::nn::Model;
@@ -224,7 +225,8 @@ impl Bound<'_> {
         let names: Vec<&str> = self.targets.iter().map(|(name, _)| *name).collect();
         let parts = kept.parts(&names, &*model)?;
         let mut trainer = recipe.make(&plan).map_err(|error| error.at("trainer"))?;
-        if run.silent {
+        let silent = run.silent;
+        if silent {
             trainer.silence();
         }
         if let Some(callback) = run.callback {
@@ -236,13 +238,19 @@ impl Bound<'_> {
         let validation = held_out.as_ref().map(|rows| kept.encode(self, rows)).transpose()?;
         let (history, evaluation) = trainer.fit(&mut *model, data, validation)?;
         let predictor = parts.with_model(model, self.table.form());
+        let mut remarks = self.remarks.clone();
+        if !silent {
+            let names: Vec<String> =
+                kept.inputs.iter().flat_map(FittedInput::fields).map(|field| field.name).collect();
+            remarks.extend(telling::remarks(self.table, &names, &self.targets[0].1, &rows));
+        }
         let mut fitted = Fitted {
             predictor,
             history,
             evaluation,
             training_rows: rows.len(),
             validation_rows: held_out.as_ref().map_or(0, Vec::len),
-            remarks: self.remarks.clone(),
+            remarks,
         };
         let kept = Kept { trainer: Mutex::new(Some(trainer)), ..kept };
         if let (Some(evaluation), Some(rows)) = (&mut fitted.evaluation, &held_out) {

@@ -21,7 +21,7 @@
 // | `trainer.rs` | trainers of any loss |
 // | `rows.rs` | `RecipeRows`: what is divided into parts |
 // | `fit.rs`, `validate.rs` | fitting; cross-validation and search |
-// | `scores.rs` | measuring answers in the units of the targets |
+// | `scores.rs`, `telling.rs` | measuring answers in the units of the targets; columns that alone tell the targets |
 
 mod build_model;
 mod data;
@@ -31,6 +31,7 @@ mod rows;
 mod scores;
 mod settings;
 mod target;
+mod telling;
 mod trainer;
 mod validate;
 

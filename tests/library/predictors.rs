@@ -349,3 +349,81 @@ fn channels_are_normalized_as_by_hand() {
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
 }
+
+/// A predictor with every kind of block, of initial weights.
+fn with_all_blocks() -> Predictor {
+    use plywood::preprocessing::{CategoryIds, Columns, Scaling};
+    let table = plywood::data::Csv::bytes(
+        "golden.csv",
+        "x,y,port,fine,since,note\n1,0.5,S,yes,2024-01-31,a good deal here\n2,7,C,no,2024-02-28,a bad one for you\n\
+         3,,S,,2023-07-01,a deal is a deal\n4,9,,yes,,no deal for us\n",
+    )
+    .column("note", plywood::data::ColumnType::Text)
+    .read()
+    .unwrap();
+    let row = Columns::all_but(["note"])
+        .column("y", |c| c.scaling(Scaling::Quantile { quantiles: 3 }))
+        .fit(&table.whole())
+        .unwrap();
+    let port = CategoryIds::column("port").min_count(1).fit(&table.whole()).unwrap();
+    let note = Text::column("note").length(3).fit(&table.whole()).unwrap();
+    let g = Graph::builder().seed(4);
+    let rows = g.input("row", [row.width()]);
+    let ports = g.input("port", []).layer(Embedding::vocabulary(port.len(), 2));
+    let notes = g.input("note", [3]).layer(EmbeddingBag::vocabulary(note.vocabulary().len(), 2).padding(0));
+    let photo = g.input("photo", [1, 2, 3]).layer(Flatten);
+    let all = rows.concat(&[ports, notes, photo, g.input("size", [2])], -1);
+    g.output("class", all.layer(Dense::units(3)).layer(Softmax));
+    g.output("labels", all.layer(Dense::units(2)).layer(Sigmoid));
+    g.output("price", all.layer(Dense::units(1)));
+    let normalizer = Normalizer::standard().fit_tensor(&arr2(&[[1.0f32], [3.0]]).into_dyn()).unwrap();
+    Predictor::new(g.build().unwrap())
+        .input_named("row", row)
+        .input_named("port", port)
+        .input_named("note", note)
+        .input_named("photo", Image::grey(2, 3).with_channel().fit(Fit::Pad(7)).normalize([0.5], [0.25]))
+        .input_named("size", Features::of_shape([2]).column("size"))
+        .output_named("class", Classes::named(["a", "b", "c"]).top(2).threshold(0.1))
+        .output_named("labels", Labels::named(["p", "q"]).thresholds([0.25, 0.5]))
+        .output_named("price", Numbers::named(["price"]).unit("€").log().normalizer(normalizer))
+        .csv_form(table.form().unwrap())
+        .build()
+        .unwrap()
+}
+
+/// Files of every released version of the format must stay readable. `PLYWOOD_GOLDEN=write` writes those of a new version.
+#[test]
+fn a_golden_predictor_is_read_and_answers_as_when_it_was_written() {
+    let path = PathBuf::from(crate::ROOT).join("tests/golden/v8.predictor");
+    if std::env::var("PLYWOOD_GOLDEN").is_ok_and(|value| value == "write") {
+        with_all_blocks().save(&path).unwrap();
+    }
+    let (predictor, again) = (Predictor::load(&path).unwrap(), with_all_blocks());
+    assert_eq!(predictor.fields(), again.fields());
+    assert_eq!(predictor.to_bytes().unwrap(), again.to_bytes().unwrap());
+    assert_eq!(predictor.csv_form(), again.csv_form());
+    let photo = Pixels::rgba([2, 2], (0..16).map(|i| i * 15).collect::<Vec<u8>>()).unwrap();
+    let row = Row::new()
+        .with("x", 9)
+        .with("y", 0.25)
+        .with("port", "Q")
+        .with("fine", true)
+        .with("since", "2024-03-01")
+        .with("note", "a deal ?")
+        .with("photo", photo)
+        .with("size", [0.5, 1.5]);
+    let notes: Vec<String> =
+        predictor.predict(row).unwrap().notes().iter().map(|note| note.to_string()).collect();
+    assert_eq!(
+        notes,
+        [
+            "x 9 is beyond the range of training",
+            "y 0.25 is beyond the range of training",
+            "port \"Q\" is unknown",
+            "since 2024-03-01 is beyond the range of training",
+            "photo was resized from 2 x 2",
+            "photo was converted between grey and colours",
+            "photo was transparent and laid on the background",
+        ]
+    );
+}

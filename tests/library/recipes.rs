@@ -421,3 +421,47 @@ fn what_is_wrong_is_said_before_training() {
     );
     let _ = HoldOut::share(0.2);
 }
+
+#[test]
+fn a_column_that_alone_tells_the_target_is_remarked() {
+    let rows = 200;
+    let class = |row: usize| ["young", "old", "older"][row % 3];
+    let columns = |tells: bool| {
+        Table::new([
+            Column::numbers("age", (0..rows).map(|row| f64::from((row * 7 % 31) as u8))).unwrap(),
+            Column::categories(
+                "boat",
+                (0..rows).map(|row| (tells && row % 3 != 1).then(|| format!("{}", row % 3))),
+            ),
+            Column::categories("class", (0..rows).map(|row| Some(class(row)))),
+            Column::numbers("price", (0..rows).map(|row| (row % 9) as f64)).unwrap(),
+            Column::numbers("tax", (0..rows).map(|row| 2.0 * (row % 9) as f64 + 1.0)).unwrap(),
+        ])
+        .unwrap()
+    };
+    let model = |recipe: Recipe| {
+        recipe
+            .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(plan.units())).layer(Softmax))
+            .trainer(|_| trainer(1))
+    };
+    let recipe = model(Recipe::new().input(Columns::of(["age", "boat"])).output(Classes::column("class")));
+    let remarks = recipe.fit(&columns(true)).unwrap().remarks;
+    assert_eq!(
+        remarks,
+        ["column \"boat\" alone tells 1.000 of the classes: leave it out if it is known only afterwards"]
+    );
+    let recipe = model(Recipe::new().input(Columns::of(["age"])).output(Classes::column("class")));
+    assert!(recipe.fit(&columns(false)).unwrap().remarks.is_empty());
+    let recipe = Recipe::new()
+        .input(Columns::of(["age", "tax"]))
+        .output(Numbers::column("price"))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(1)))
+        .trainer(|_| Trainer::new(MeanSquaredError, Adam::default()).progress(Progress::Silent));
+    let remarks = recipe.fit(&columns(true)).unwrap().remarks;
+    assert_eq!(
+        remarks,
+        [
+            "column \"tax\" alone tells 1.000 of the variance of the numbers: leave it out if it is known only afterwards"
+        ]
+    );
+}
