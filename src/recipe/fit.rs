@@ -7,6 +7,7 @@ use super::scores::add_scores;
 use super::settings::Recipe;
 use super::target::{FittedTarget, RawTarget};
 use super::telling;
+use super::trainer::AnyTrainer;
 use crate::data::{Table, random_split, stratified_split};
 use crate::error::{Error, Result};
 use crate::nn::Model;
@@ -210,7 +211,7 @@ impl Bound<'_> {
     }
 
     /// Fits to these samples. Nothing but the names of the classes has seen other rows.
-    pub fn fit(&self, train: &[usize], held_out: Option<&[usize]>, run: Run) -> Result<(Fitted, Kept)> {
+    pub fn fit(&self, train: &[usize], held_out: Option<&[usize]>, run: Run) -> Result<(Fitted, Trained)> {
         let recipe = self.recipe;
         let rows = self.rows.rows(train);
         let held_out = held_out.map(|samples| self.rows.rows(samples));
@@ -252,11 +253,10 @@ impl Bound<'_> {
             validation_rows: held_out.as_ref().map_or(0, Vec::len),
             remarks,
         };
-        let kept = Kept { trainer: Mutex::new(Some(trainer)), ..kept };
         if let (Some(evaluation), Some(rows)) = (&mut fitted.evaluation, &held_out) {
             kept.score(self, &fitted.predictor, rows, evaluation)?;
         }
-        Ok((fitted, kept))
+        Ok((fitted, Trained { kept, trainer }))
     }
 
     /// Fits the preprocessing to these rows.
@@ -273,7 +273,7 @@ impl Bound<'_> {
         let outputs = self.targets.iter().zip(&self.recipe.outputs).map(|((name, raw), (_, spec))| {
             spec.fit(raw, rows).map_err(|error| error.at(format!("output {}", cut(name))))
         });
-        Ok(Kept { inputs, outputs: outputs.collect::<Result<_>>()?, trainer: Mutex::new(None) })
+        Ok(Kept { inputs, outputs: outputs.collect::<Result<_>>()? })
     }
 
     fn plan(&self, kept: &Kept, data: &Encoded, seed: u64) -> Plan {
@@ -297,11 +297,16 @@ impl Bound<'_> {
     }
 }
 
-/// Fitted preprocessing, and the trainer once it has trained.
-pub(super) struct Kept {
+/// Fitted preprocessing.
+struct Kept {
     inputs: Vec<FittedInput>,
     outputs: Vec<FittedTarget>,
-    trainer: Mutex<Option<Box<dyn super::trainer::AnyTrainer>>>,
+}
+
+/// Fitted preprocessing, and the trainer that has trained the model.
+pub(super) struct Trained {
+    kept: Kept,
+    trainer: Box<dyn AnyTrainer>,
 }
 
 impl Kept {
@@ -339,22 +344,20 @@ impl Kept {
         let prepared = predictor.prepare_table(&bound.table.select(rows)?)?;
         add_scores(evaluation, predictor, &predictor.infer(&prepared)?, &targets, rows)
     }
+}
 
+impl Trained {
     /// Measures the predictor on samples that it has not seen.
     pub fn evaluate(
-        &self,
+        &mut self,
         bound: &Bound<'_>,
         predictor: &Predictor,
         samples: &[usize],
     ) -> Result<Evaluation> {
         let rows = bound.rows.rows(samples);
-        let data = self.encode(bound, &rows)?;
-        let mut trainer = self.trainer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let trainer = trainer
-            .as_mut()
-            .ok_or_else(|| Error::custom("the recipe must be fitted, got one that is not"))?;
-        let mut evaluation = trainer.evaluate(predictor.model(), data)?;
-        self.score(bound, predictor, &rows, &mut evaluation)?;
+        let data = self.kept.encode(bound, &rows)?;
+        let mut evaluation = self.trainer.evaluate(predictor.model(), data)?;
+        self.kept.score(bound, predictor, &rows, &mut evaluation)?;
         Ok(evaluation)
     }
 }

@@ -33,19 +33,17 @@ impl Recipe {
             let bound = self.bind(table)?;
             let (folds, mut remarks) = folds.folds_and_remarks(&bound.rows)?;
             remarks.extend(bound.remarks.iter().cloned());
-            let evaluate = |(number, (train, test)): (usize, (_, _))| {
-                let (train, test): (crate::data::Subset<&RecipeRows>, crate::data::Subset<&RecipeRows>) =
-                    (train, test);
-                let fold = || {
+            let mut evaluations = Vec::with_capacity(folds.len());
+            for (number, (train, test)) in folds.iter().enumerate() {
+                let evaluate = || {
                     let (train, watched) = bound.split(train.indices())?;
                     let run = Run { seed: self.seed, silent: true, ..Run::default() };
-                    let (fitted, kept) = bound.fit(&train, watched.as_deref(), run)?;
-                    kept.evaluate(&bound, &fitted.predictor, test.indices())
+                    let (fitted, mut trained) = bound.fit(&train, watched.as_deref(), run)?;
+                    trained.evaluate(&bound, &fitted.predictor, test.indices())
                 };
-                fold().map_err(|error: Error| error.at(format!("fold {number}")))
-            };
-            let folds = folds.into_iter().enumerate().map(evaluate).collect::<Result<_>>()?;
-            Ok(CrossValidation { folds, remarks })
+                evaluations.push(evaluate().map_err(|error: Error| error.at(format!("fold {number}")))?);
+            }
+            Ok(CrossValidation { folds: evaluations, remarks })
         };
         validate().map_err(|error: Error| error.at("cross-validation"))
     }
