@@ -85,6 +85,7 @@ pub mod pages {
         )+};
     }
     pages! {
+        data "../docs/data.md",
         guide "../docs/guide.md",
         extending "../docs/extending.md",
         graph "../docs/graph.md",

@@ -20,6 +20,11 @@ pub(crate) fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
 /// The maximum number of characters shown of a name or a value.
 const LETTERS: usize = 60;
 
+/// Names an input or output of a model in an error: "input photo", and "input" if that is its name.
+pub(crate) fn port(what: &str, name: &str) -> String {
+    if what == name { name.to_owned() } else { format!("{what} {}", cut(name)) }
+}
+
 /// A text as shown in a line or a cell: a long one is cut, with an ellipsis. A text read from a file may be as long as
 /// the file.
 pub(crate) fn cut(text: &str) -> Cow<'_, str> {

@@ -5,7 +5,7 @@ use crate::data::CsvForm;
 use crate::error::{Error, Result};
 use crate::nn::{Infer, OutputActivation, Port};
 use crate::preprocessing::{AnyInput, Field, InputBlock};
-use crate::shown::{cut, listed};
+use crate::shown::{self, cut, listed};
 use std::fmt;
 use std::sync::Arc;
 
@@ -151,7 +151,7 @@ impl Parts {
             let mut fields: Vec<Field> = Vec::new();
             let mut inputs = Vec::new();
             for (port, block) in model.inputs().iter().zip(input_blocks) {
-                let place = |error: Error| error.at(format!("input {}", cut(port.name())));
+                let place = |error: Error| error.at(shown::port("input", port.name()));
                 check_shape(port, &*block).map_err(place)?;
                 let named = named_fields(&*block, port.name());
                 let names = named.iter().map(|field| field.name.as_str().into()).collect();
@@ -164,7 +164,7 @@ impl Parts {
                 let activation = model.known_values(number);
                 block
                     .check_output(port.shape(), activation)
-                    .map_err(|error| error.at(format!("output {}", cut(port.name()))))?;
+                    .map_err(|error| error.at(shown::port("output", port.name())))?;
                 outputs.push(PortOutput { activation, block });
             }
             let output_names = model.outputs().iter().map(|port| port.name().into()).collect();

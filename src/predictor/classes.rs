@@ -67,7 +67,8 @@ impl Classes {
         self
     }
 
-    /// Sets the probability that the most probable class must have, or the answer is "none"; the default is 0.
+    /// Sets the probability, from 0 to 1, that the most probable class must have, or the answer is "none" and its
+    /// [`class`](super::Answer::class) is `None`; the default is 0. Scores of a recipe do not depend on it.
     #[must_use]
     pub fn threshold(mut self, probability: f64) -> Self {
         self.threshold = probability;

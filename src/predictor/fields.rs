@@ -166,7 +166,7 @@ fn converted<'t>(column: &'t Column, field: &Field, folder: Option<&Path>) -> Re
         (wanted, found) => {
             let what = format!("column {:?}", cut(column.name()));
             Err(Error::data(what, format!("hold {wanted} in each row"), found)
-                .help("Read the table as the one of training: by `Predictor::table`, or with the column's type in `Csv::column`."))
+                .help("Read the table as the one of training: a file by `Predictor::predict_csv`, or with the column's type in `Csv::column`."))
         }
     }
 }

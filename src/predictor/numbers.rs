@@ -81,7 +81,8 @@ impl Numbers {
         self
     }
 
-    /// States that the model was trained on `ln(1 + t)` of the targets `t`.
+    /// States that the model was trained on `ln(1 + t)` of the targets `t`. In a recipe: trains it on them. Targets of -1
+    /// and below are errors there.
     #[must_use]
     pub fn log(mut self) -> Self {
         self.log = true;

@@ -79,6 +79,20 @@ impl Predictor {
 
     /// The first stage: prepares rows for the model.
     ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let predictor =
+    ///     Predictor::new(model).input(Features::of_shape([2])).output(Classes::named(["no", "yes"])).build()?;
+    /// let mut batch = predictor.prepare(&[Row::from([1.0, 2.0])])?; // a request
+    /// batch.append(predictor.prepare(&[Row::from([3.0, 4.0])])?)?; // another one
+    /// let outputs = predictor.infer(&batch)?;
+    /// let answers = predictor.answer(&outputs, batch.notes().to_vec())?;
+    /// assert_eq!(answers[1].probability(), predictor.predict([3.0, 4.0])?.probability());
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When a value is missing from a row, has another type, or cannot be prepared.
     pub fn prepare(&self, rows: &[Row]) -> Result<Prepared> {

@@ -29,7 +29,8 @@ pub enum Raw {
 }
 
 impl Raw {
-    /// An image in a PNG or JPEG file. It is read by `predict`, with the feature `images`.
+    /// An image in a PNG or JPEG file; the path is relative to the current folder. It is read by `predict`, with the
+    /// feature `images`.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::Image(ImageSource::File(path.into()))
     }

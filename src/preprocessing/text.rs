@@ -54,8 +54,10 @@ impl Text {
         self
     }
 
-    /// Sets how often a word must occur in the training part to be known. With 2, rare words teach the model what an
-    /// unknown one means.
+    /// Sets how often a word must occur in the training part to be known; the default is 1.
+    ///
+    /// With 2, rare words teach the model what an unknown one means. With 1, no text of the training part has an unknown
+    /// word unless `max_size` leaves some out, so its vector in an embedding stays as it was drawn.
     pub fn min_count(mut self, count: usize) -> Self {
         self.vocabulary = self.vocabulary.min_count(count);
         self

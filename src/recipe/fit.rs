@@ -12,7 +12,7 @@ use crate::data::{Table, random_split, stratified_split};
 use crate::error::{Error, Result};
 use crate::nn::Model;
 use crate::predictor::{Parts, Predictor};
-use crate::shown::{cut, grouped};
+use crate::shown::{grouped, port};
 use crate::train::{Callback, Evaluation, History};
 use std::collections::HashMap;
 use std::fmt;
@@ -101,8 +101,7 @@ impl Recipe {
         let names: Vec<&Option<String>> = self.outputs.iter().map(|(name, _)| name).collect();
         for (place, (_, spec)) in self.outputs.iter().enumerate() {
             let name = Self::name(&names, place, "output")?;
-            targets
-                .push((name, spec.read(table).map_err(|error| error.at(format!("output {}", cut(name))))?));
+            targets.push((name, spec.read(table).map_err(|error| error.at(port("output", name)))?));
             excluded.extend(spec.columns());
         }
         excluded.extend(self.weights.iter().chain(&self.groups).map(String::as_str));
@@ -265,13 +264,12 @@ impl Bound<'_> {
         let names: Vec<&Option<String>> = self.recipe.inputs.iter().map(|(name, _)| name).collect();
         let inputs = self.recipe.inputs.iter().enumerate().map(|(place, (_, spec))| {
             let name = Recipe::name(&names, place, "input")?;
-            let block =
-                spec.fit(&part, &self.excluded).map_err(|error| error.at(format!("input {}", cut(name))))?;
+            let block = spec.fit(&part, &self.excluded).map_err(|error| error.at(port("input", name)))?;
             Ok(FittedInput { name: name.to_owned(), block })
         });
         let inputs = inputs.collect::<Result<_>>()?;
         let outputs = self.targets.iter().zip(&self.recipe.outputs).map(|((name, raw), (_, spec))| {
-            spec.fit(raw, rows).map_err(|error| error.at(format!("output {}", cut(name))))
+            spec.fit(raw, rows).map_err(|error| error.at(port("output", name)))
         });
         Ok(Kept { inputs, outputs: outputs.collect::<Result<_>>()? })
     }

@@ -167,7 +167,7 @@ impl Recipe {
         self
     }
 
-    /// Changes the images of the only input at random in training.
+    /// Changes the images of the only input at random in training. The predictor does not: an image has one answer.
     pub fn augment(mut self, augment: Augment) -> Self {
         self.augment = Some((None, augment));
         self

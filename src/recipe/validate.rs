@@ -20,7 +20,7 @@ impl Recipe {
     ///
     /// With several outputs each begins with the output's name: "category_accuracy". With a
     /// [`validation_split`](Recipe::validation_split) the part to watch is taken from each training part: what is held out
-    /// has no say. Nothing is printed.
+    /// has no say. Nothing is printed. A [`KFold`](crate::data::KFold) needs a seed if the rows are sorted.
     ///
     /// # Errors
     /// When the table cannot be split into these folds, or a fit fails; the error names the fold.

@@ -77,18 +77,19 @@ impl Columns {
         Self { names, all_but: false, excluded: Vec::new(), settings, single: Vec::new() }
     }
 
-    /// Takes all columns but these: the targets, ids, and what makes an input of its own.
+    /// Takes all columns but these: ids, and what makes an input of its own. In a recipe the columns of targets, weights
+    /// and groups are left out, too; where nothing says what the target is, name it here.
     pub fn all_but<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         Self { all_but: true, ..Self::of(names) }
     }
 
-    /// Takes all columns.
+    /// Takes all columns; in a recipe all but those of targets, weights and groups.
     pub fn all() -> Self {
         Self::all_but::<String>([])
     }
 
     /// Sets what stands for missing numbers; the default is the median. For dates only
-    /// [`MostFrequent`](Fill::MostFrequent) makes a difference.
+    /// [`MostFrequent`](Fill::MostFrequent) makes a difference. Missing categories are not filled.
     pub fn fill(mut self, fill: Fill) -> Self {
         self.settings = self.settings.fill(fill);
         self
