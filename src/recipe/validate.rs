@@ -62,7 +62,7 @@ impl Search {
     /// let kinds = numbers.iter().map(|&x| Some(if x > 1.0 { "large" } else { "small" }));
     /// let table = Table::new([Column::categories("kind", kinds), Column::numbers("size", numbers.clone())?])?;
     ///
-    /// let search = Search::grid(Space::new().choice("rate", [1e-4, 0.05])).monitor("val_accuracy");
+    /// let search = Search::grid(Space::new().choice("rate", [1e-4, 0.05])).monitor("val_log_loss");
     /// let results = search.run_recipes(&table, &HoldOut::share(0.25).seed(1), |trial| {
     ///     let rate = trial.number("rate")?;
     ///     Ok(Recipe::new()
