@@ -26,8 +26,8 @@ pub use crate::data::ImageFolder;
 #[cfg(feature = "datasets")]
 pub use crate::data::datasets;
 pub use crate::data::{
-    ArrayDataset, Arrays, Augment, Augmented, Batch, ColumnType, Csv, Dataset, InputShapes, KFold,
-    LabelledTexts, MixUp, NamedTargets, Normalizer, OneHot, OneTarget, Pass, StratifiedKFold, Table,
+    ArrayDataset, Arrays, Augment, Augmented, Batch, Column, ColumnType, Csv, Dataset, InputShapes, KFold,
+    LabelledTexts, MixUp, NamedTargets, Normalizer, OneHot, OneTarget, Pass, Pixels, StratifiedKFold, Table,
     TableCsv, TargetArrays, Tokenizer, Vocabulary, random_split, stratified_split,
 };
 pub use crate::init::Initializer;

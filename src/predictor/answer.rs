@@ -201,7 +201,12 @@ impl fmt::Display for Answer {
         for (i, (name, value)) in self.values().enumerate() {
             match self.values.len() {
                 1 => write!(f, "{value}")?,
-                _ => write!(f, "{}{name}: {value}", if i > 0 { "; " } else { "" })?,
+                _ => {
+                    // A number that is named as its output is not named twice.
+                    let text = value.to_string();
+                    let text = text.strip_prefix(name).map_or(&*text, str::trim_start);
+                    write!(f, "{}{name}: {text}", if i > 0 { "; " } else { "" })?;
+                }
             }
         }
         for (i, note) in self.notes.iter().enumerate() {

@@ -228,6 +228,18 @@ fn by_port<B: ?Sized>(ports: &[Port], given: Vec<Named<B>>, what: &str) -> Resul
     each.collect()
 }
 
+/// The error for a block that is not there, or has another type.
+fn no_block(name: &str, what: &str, kind: &str, found: Option<&'static str>) -> Error {
+    let found =
+        found.map_or_else(|| "none of this name".to_owned(), |found| format!("one of kind {found:?}"));
+    Error::argument(
+        format!("the {what} {:?}", cut(name)),
+        format!("one with a block of kind {kind:?}"),
+        found,
+    )
+    .help("The names are those of the model's inputs and outputs.")
+}
+
 /// Checks that a block makes what an input takes.
 fn check_shape(port: &Port, block: &dyn AnyInput) -> Result<()> {
     let shape = block.shape();
@@ -285,6 +297,60 @@ impl Predictor {
         self.parts.output_names.iter().zip(&self.parts.outputs).fold(builder, |builder, (name, output)| {
             builder.any_output(name.to_string(), output.block.clone())
         })
+    }
+
+    /// Returns the block in front of an input, if it is of this type.
+    ///
+    /// # Errors
+    /// When there is no such input, or its block has another type.
+    pub fn input_block<B: InputBlock>(&self, input: &str) -> Result<&B> {
+        let found = self.parts.inputs.iter().find(|own| *own.port == *input);
+        let block = found.and_then(|own| own.block.as_any().downcast_ref());
+        block.ok_or_else(|| no_block(input, "input", B::KIND.name(), found.map(|own| own.block.kind())))
+    }
+
+    /// Returns the block behind an output, if it is of this type.
+    ///
+    /// # Errors
+    /// When there is no such output, or its block has another type.
+    pub fn output_block<B: OutputBlock>(&self, output: &str) -> Result<&B> {
+        let place = self.parts.output_names.iter().position(|name| **name == *output);
+        let found = place.map(|place| &self.parts.outputs[place].block);
+        let block = found.and_then(|block| block.as_any().downcast_ref());
+        block.ok_or_else(|| no_block(output, "output", B::KIND.name(), found.map(|block| block.kind())))
+    }
+
+    /// Returns the same predictor with another block in front of an input: one for photos on a light background.
+    ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2, 2]).layer(Flatten).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let predictor = Predictor::new(model).input(Image::grey(2, 2)).output(Classes::named(["a", "b"])).build()?;
+    /// let inverted = predictor.input_block::<Image>("input")?.clone().invert(true);
+    /// let of_paper = predictor.with_input("input", inverted)?;
+    /// let classes = predictor.output_block::<Classes>("output")?.clone().threshold(0.8);
+    /// let careful = of_paper.with_output("output", classes)?;
+    /// # let _ = careful;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such input, or the block does not fit the model.
+    pub fn with_input(&self, input: &str, block: impl InputBlock) -> Result<Self> {
+        let mut builder = self.blocks(PredictorBuilder::of(self.model.clone()));
+        builder.inputs.retain(|(name, _)| name.as_deref() != Some(input));
+        builder.input_named(input, block).build()
+    }
+
+    /// Returns the same predictor with another block behind an output: with another threshold, unit or number of classes.
+    ///
+    /// # Errors
+    /// When there is no such output, or the block does not fit the model.
+    pub fn with_output(&self, output: &str, block: impl OutputBlock) -> Result<Self> {
+        let mut builder = self.blocks(PredictorBuilder::of(self.model.clone()));
+        builder.outputs.retain(|(name, _)| name.as_deref() != Some(output));
+        builder.output_named(output, block).build()
     }
 
     /// Returns the model.

@@ -158,6 +158,11 @@ fn converted<'t>(column: &'t Column, field: &Field, folder: Option<&Path>) -> Re
         (ColumnType::Category, ColumnType::Text) => {
             Ok(Cow::Owned(Column::categories(field.name.clone(), column.as_texts()?)))
         }
+        // A code: 7 and 7.0 are "7", as in rows.
+        (ColumnType::Category, ColumnType::Number) => {
+            let words = column.as_numbers()?.iter().map(|x| (!x.is_nan()).then(|| x.to_string()));
+            Ok(Cow::Owned(Column::categories(field.name.clone(), words)))
+        }
         (ColumnType::Image, ColumnType::Category | ColumnType::Text) => {
             let folder = folder.unwrap_or(Path::new(""));
             let paths = column.as_texts()?.map(|path| Some(ImageSource::File(folder.join(path?))));

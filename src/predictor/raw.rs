@@ -122,8 +122,8 @@ impl Row {
                 self.values.push((name, raw));
             }
             (fault, ..) => {
-                let fault =
-                    fault.unwrap_or_else(|| format!("several values under the name {:?}", cut(&name)));
+                let fault = fault.unwrap_or_else(|| "several values".to_owned());
+                let fault = format!("{fault} in {:?}", cut(&name));
                 self.fault.get_or_insert(fault);
             }
         }

@@ -159,7 +159,7 @@ impl Image {
         }
         let sound =
             |(mean, std): (&f64, &f64)| mean.is_finite() && *std > 0.0 && ((large + mean.abs()) / std < 1e30);
-        match self.mean.len() % channels == 0 && self.mean.iter().zip(&self.std).all(sound) {
+        match self.mean.len().is_multiple_of(channels) && self.mean.iter().zip(&self.std).all(sound) {
             true => Ok(()),
             false => Err(Error::argument(
                 "the mean and std of an image",

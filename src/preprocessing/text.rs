@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// use plywood::preprocessing::Text;
 ///
 /// let titles = Column::texts("title", [Some("a fast library"), Some("a library for images")]);
-/// let text = Text::column("title").max_size(1_000).length(8).fit(&Table::new([titles])?.whole())?;
+/// let text = Text::column("title").max_size(1_000).min_count(1).length(8).fit(&Table::new([titles])?.whole())?;
 /// assert_eq!(text.vocabulary().tokens(), ["a", "library", "fast", "for", "images"]);
 /// # Ok::<(), plywood::Error>(())
 /// ```
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// |---|---|
 /// | [`tokenizer`](Text::tokenizer) | [`Tokenizer::words`] |
 /// | [`max_size`](Text::max_size) | 20,000 ids |
-/// | [`min_count`](Text::min_count) | 1 |
+/// | [`min_count`](Text::min_count) | 2 |
 /// | [`length`](Text::length) | 32 ids |
 #[derive(Clone, Debug)]
 #[must_use]
@@ -38,7 +38,7 @@ pub struct Text {
 impl Text {
     /// Takes the texts of this column.
     pub fn column(name: impl Into<String>) -> Self {
-        let vocabulary = Vocabulary::of(Tokenizer::words()).max_size(20_000);
+        let vocabulary = Vocabulary::of(Tokenizer::words()).max_size(20_000).min_count(2);
         Self { column: name.into(), vocabulary, length: 32 }
     }
 
@@ -56,7 +56,7 @@ impl Text {
 
     /// Sets how often a word must occur in the training part to be known; the default is 1.
     ///
-    /// With 2, rare words teach the model what an unknown one means. With 1, no text of the training part has an unknown
+    /// With 2, the default, rare words teach the model what an unknown one means. With 1, no text of the training part has an unknown
     /// word unless `max_size` leaves some out, so its vector in an embedding stays as it was drawn.
     pub fn min_count(mut self, count: usize) -> Self {
         self.vocabulary = self.vocabulary.min_count(count);

@@ -17,12 +17,15 @@ const PIECE: usize = 8_192;
 /// Encoded rows: what the trainer reads.
 #[derive(Debug)]
 pub(super) struct Encoded {
-    inputs: Vec<(String, EncodedInput)>,
+    inputs: Vec<NamedInput>,
     pub targets: Vec<EncodedTarget>,
     weights: Option<Vec<f64>>,
     /// The input that is changed at random in training, and how.
     pub augment: Option<(String, Augment)>,
 }
+
+/// An input by its name.
+type NamedInput = (String, EncodedInput);
 
 #[derive(Debug)]
 enum EncodedInput {
@@ -141,7 +144,7 @@ impl Encoded {
     }
 
     fn arrays<T: Targets>(
-        inputs: Vec<(String, EncodedInput)>,
+        inputs: Vec<NamedInput>,
         weights: Option<Vec<f64>>,
         targets: T,
     ) -> Result<Arrays<f32, T>> {
@@ -158,7 +161,7 @@ impl Encoded {
     }
 
     /// The only target, for a loss of one output.
-    fn one(self, takes: &str) -> Result<(Vec<(String, EncodedInput)>, Option<Vec<f64>>, TargetValues)> {
+    fn one(self, takes: &str) -> Result<(Vec<NamedInput>, Option<Vec<f64>>, TargetValues)> {
         let Self { inputs, mut targets, weights, .. } = self;
         match (targets.pop(), targets.is_empty()) {
             (Some(target), true) => Ok((inputs, weights, target.values)),

@@ -124,7 +124,7 @@ impl Recipe {
             None => None,
             Some(column) => {
                 let numbers = table.column(column)?.as_numbers()?;
-                if let Some(row) = there.iter().find(|&&row| !(numbers[row] >= 0.0)) {
+                if let Some(row) = there.iter().find(|&&row| numbers[row].is_nan() || numbers[row] < 0.0) {
                     return Err(Error::data(
                         table.column(column)?.place(*row),
                         "be a weight of at least 0",

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 /// | [`ids`](Plan::ids), [`ids_of`](Plan::ids_of) | the number of ids of an input, for an embedding |
 /// | [`units`](Plan::units), [`units_of`](Plan::units_of) | the number of classes, labels or numbers of an output |
 /// | [`class_counts`](Plan::class_counts), [`class_counts_of`](Plan::class_counts_of) | the rows of each class, for weights |
+/// | [`class_weights`](Plan::class_weights), [`class_weights_of`](Plan::class_weights_of) | weights with which all classes count equally |
 /// | [`rows`](Plan::rows), [`seed`](Plan::seed) | |
 ///
 /// The short forms are for a recipe with one input or output. A name that is not there is an error of the recipe.
@@ -81,6 +82,18 @@ impl Plan {
         self.output(Some(output)).map_or_else(Vec::new, |output| output.class_counts.clone())
     }
 
+    /// Returns a weight for each class of the only output with which all classes count equally, as
+    /// [`class_weights`](crate::losses::class_weights) of the training rows: `rows / (classes · rows of the class)`. The
+    /// weight of a class without rows is 1; without classes there are none.
+    pub fn class_weights(&self) -> Vec<f64> {
+        balanced(&self.class_counts())
+    }
+
+    /// [`class_weights`](Plan::class_weights) of the output with this name.
+    pub fn class_weights_of(&self, output: &str) -> Vec<f64> {
+        balanced(&self.class_counts_of(output))
+    }
+
     /// Returns the number of training rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -126,9 +139,9 @@ impl Plan {
             let names: Vec<&String> = list.iter().map(name_of).collect();
             let asked =
                 name.map_or_else(|| format!("the only {what}"), |name| format!("the {what} {:?}", cut(name)));
-            self.fail(Error::argument(asked, "one of the recipe's", listed(&names, 20)).help(format!(
-                "Name it, as in the recipe: `plan.shape_of(…)` for inputs, `plan.units_of(…)` for outputs."
-            )));
+            self.fail(Error::argument(asked, "one of the recipe's", listed(&names, 20)).help(
+                "Name it, as in the recipe: `plan.shape_of(…)` for inputs, `plan.units_of(…)` for outputs.",
+            ));
         }
         found
     }
@@ -143,4 +156,10 @@ impl Plan {
         let mut fault = self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         fault.take().map_or(Ok(()), Err)
     }
+}
+
+/// The weights of classes with these counts with which all count equally.
+fn balanced(counts: &[usize]) -> Vec<f64> {
+    let (rows, classes) = (counts.iter().sum::<usize>() as f64, counts.len() as f64);
+    counts.iter().map(|&count| if count == 0 { 1.0 } else { rows / (classes * count as f64) }).collect()
 }

@@ -73,10 +73,14 @@ impl Pixels {
     fn of([height, width]: [usize; 2], channels: usize, bytes: Arc<[u8]>) -> Result<Self> {
         let expected = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels));
         if height == 0 || width == 0 || expected != Some(bytes.len()) {
-            let expected =
-                expected.filter(|&bytes| bytes > 0).map_or("a number of".to_owned(), |n| n.to_string());
-            let expected = format!("have {expected} bytes, for {height} x {width} pixels of {channels}");
-            return Err(Error::data("the image", expected, bytes.len())
+            let size = format!("{height} x {width} pixels");
+            let (expected, found) = match expected.filter(|&bytes| bytes > 0) {
+                Some(expected) => {
+                    (format!("have {expected} bytes, for {size} of {channels}"), bytes.len().to_string())
+                }
+                None => ("have a height and a width of at least 1 that fit into memory".to_owned(), size),
+            };
+            return Err(Error::data("the image", expected, found)
                 .help("The size is the height, then the width; rows follow each other without gaps."));
         }
         Ok(Self { height, width, channels, bytes })
