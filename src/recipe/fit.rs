@@ -3,6 +3,7 @@
 use super::data::{Encoded, FittedInput};
 use super::plan::{Plan, PlannedInput, PlannedOutput};
 use super::rows::RecipeRows;
+use super::same_rows::SameRows;
 use super::scores::add_scores;
 use super::settings::Recipe;
 use super::target::{FittedTarget, RawTarget};
@@ -74,8 +75,8 @@ impl Recipe {
     /// Like [`fit`](Recipe::fit), and continues from the newest checkpoint of this folder if there is one: for a program
     /// that is simply started again after it was killed.
     ///
-    /// The closure for the trainer sets [`Trainer::checkpoints`](crate::train::Trainer::checkpoints) to the same folder. The table must be the same,
-    /// because the preprocessing is fitted again.
+    /// The closure for the trainer sets [`Trainer::checkpoints`](crate::train::Trainer::checkpoints) to the same folder. The
+    /// preprocessing is fitted again, so the table must be the same; another one is an error.
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit) and [`Trainer::resume`](crate::train::Trainer::resume).
@@ -229,6 +230,7 @@ impl Bound<'_> {
         if silent {
             trainer.silence();
         }
+        trainer.watch(Box::new(SameRows(kept.checksum()?)));
         if let Some(callback) = run.callback {
             trainer.watch(callback);
         }
@@ -308,6 +310,17 @@ pub(super) struct Trained {
 }
 
 impl Kept {
+    /// The checksum of everything that was fitted.
+    fn checksum(&self) -> Result<u32> {
+        let inputs = self.inputs.iter().map(|input| input.block.bytes());
+        let outputs = self.outputs.iter().map(|output| output.block.bytes());
+        let mut sum = crc32fast::Hasher::new();
+        for bytes in inputs.chain(outputs) {
+            sum.update(&bytes?);
+        }
+        Ok(sum.finalize())
+    }
+
     fn encode(&self, bound: &Bound<'_>, rows: &[usize]) -> Result<Encoded> {
         let outputs: Vec<_> = bound
             .targets

@@ -21,6 +21,7 @@
 // | `trainer.rs` | trainers of any loss |
 // | `rows.rs` | `RecipeRows`: what is divided into parts |
 // | `fit.rs`, `validate.rs` | fitting; cross-validation and search |
+// | `same_rows.rs` | a run is resumed on the same data only |
 // | `scores.rs`, `telling.rs` | measuring answers in the units of the targets; columns that alone tell the targets |
 
 mod build_model;
@@ -28,6 +29,7 @@ mod data;
 mod fit;
 mod plan;
 mod rows;
+mod same_rows;
 mod scores;
 mod settings;
 mod target;

@@ -21,7 +21,7 @@ pub fn small() -> Vec<Vec<u8>> {
         .trainer(|_| Trainer::new(CrossEntropy::default(), Adam::default()).progress(Progress::Silent));
     let several = Recipe::new()
         .input_named("port", CategoryIds::column("port").min_count(1))
-        .input_named("note", Text::column("note").length(3))
+        .input_named("note", Text::column("note").min_count(1).length(3))
         .output(Numbers::column("x").unit("kg").log())
         .model(|plan| {
             let g = Graph::builder();

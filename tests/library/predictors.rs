@@ -366,7 +366,7 @@ fn with_all_blocks() -> Predictor {
         .fit(&table.whole())
         .unwrap();
     let port = CategoryIds::column("port").min_count(1).fit(&table.whole()).unwrap();
-    let note = Text::column("note").length(3).fit(&table.whole()).unwrap();
+    let note = Text::column("note").min_count(1).length(3).fit(&table.whole()).unwrap();
     let g = Graph::builder().seed(4);
     let rows = g.input("row", [row.width()]);
     let ports = g.input("port", []).layer(Embedding::vocabulary(port.len(), 2));

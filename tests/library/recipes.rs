@@ -211,7 +211,7 @@ fn several_inputs_and_outputs_are_one_recipe() {
     let recipe = Recipe::new()
         .input_named("row", Columns::of(["age", "alone"]))
         .input_named("port", CategoryIds::column("port").min_count(1))
-        .input_named("note", Text::column("note").length(4))
+        .input_named("note", Text::column("note").min_count(1).length(4))
         .output_named("class", Classes::column("class"))
         .output_named("price", Numbers::column("price"))
         .model(|plan| {
@@ -330,6 +330,13 @@ fn one_seed_is_one_result_for_any_threads_and_after_resuming() {
     with_checkpoints(3).fit_resuming(&table, &folder.0).unwrap();
     let resumed = with_checkpoints(8).fit_resuming(&table, &folder.0).unwrap();
     assert_eq!(resumed.predictor.to_bytes().unwrap(), one.0);
+    let other = with_checkpoints(9).fit_resuming(&self::table(160, 10), &folder.0).unwrap_err().to_string();
+    assert!(
+        other.contains(
+            "the table and the recipe must give the fitted preprocessing of the checkpoint, got another."
+        ),
+        "{other}"
+    );
 }
 
 #[test]
