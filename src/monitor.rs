@@ -105,6 +105,12 @@ impl Monitor {
         self
     }
 
+    /// Sets the direction if none was set.
+    pub(crate) fn or_directed(mut self, direction: Option<Direction>) -> Self {
+        self.direction = self.direction.or(direction);
+        self
+    }
+
     /// Monitors another value. A direction that was set is kept.
     pub(crate) fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();

@@ -1,7 +1,7 @@
 //! The values that a predictor takes, and how rows and tables are matched to them.
 
 use super::raw::{Raw, Row};
-use crate::data::{Column, ColumnType, ImageSource, Table};
+use crate::data::{Column, ColumnType, CsvForm, ImageSource, Table};
 use crate::error::{Error, Result};
 use crate::preprocessing::Field;
 use crate::shown::{cut, listed};
@@ -10,36 +10,34 @@ use std::path::Path;
 
 /// The columns of rows for these fields, in their order.
 ///
-/// `first` is the number of the first row, for errors.
-pub(super) fn columns_of_rows(rows: &[Row], first: usize, fields: &[Field]) -> Result<Vec<Column>> {
-    if let Some((row, fault)) =
-        rows.iter().enumerate().find_map(|(row, values)| Some((row, values.fault.as_ref()?)))
-    {
-        return Err(Error::data(
-            format!("row {}", first + row + 1),
-            "have values with names, or be one value",
-            fault,
-        )
-        .help("Give numbers, booleans, texts, images or lists of numbers, each under a name of its own."));
-    }
-    fields.iter().map(|field| Ok(column_of_rows(rows, first, field, fields)?.starting_at(first))).collect()
+/// `first` is the number of the first row, for errors. Texts that are marks of missing values in the training file are
+/// missing here, too.
+pub(super) fn columns_of_rows(
+    rows: &[Row],
+    first: usize,
+    fields: &[Field],
+    form: Option<&CsvForm>,
+) -> Result<Vec<Column>> {
+    let column = |field| Ok(column_of_rows(rows, first, (field, fields), form)?.starting_at(first));
+    fields.iter().map(column).collect()
 }
 
-fn column_of_rows(rows: &[Row], first: usize, field: &Field, fields: &[Field]) -> Result<Column> {
-    let mut raws = Vec::with_capacity(rows.len());
-    for (number, row) in rows.iter().enumerate() {
-        let raw = row.get(&field.name, fields.len() == 1);
-        raws.push(raw.ok_or_else(|| no_value(first + number, &field.name, row, fields))?);
-    }
+fn column_of_rows(
+    rows: &[Row],
+    first: usize,
+    (field, fields): (&Field, &[Field]),
+    form: Option<&CsvForm>,
+) -> Result<Column> {
+    let raws = Raws { raws: raws_of(rows, first, (field, fields), form)?, first, field };
     let (name, column_type) = (field.name.clone(), &field.column_type);
-    let raws = Raws { raws, first, field };
     match column_type {
         ColumnType::Number | ColumnType::Boolean { .. } | ColumnType::Date(_) => {
             let numbers = raws.each(|raw| match (raw, column_type) {
                 (Raw::Number(number), ColumnType::Number) if number.is_finite() => Some(*number),
                 (Raw::Boolean(value), ColumnType::Boolean { .. }) => Some(f64::from(u8::from(*value))),
-                (Raw::Text(word), ColumnType::Boolean { no, yes }) if word == no || word == yes => {
-                    Some(f64::from(u8::from(word == yes)))
+                (Raw::Text(word), ColumnType::Boolean { no, yes }) => {
+                    let is = |other: &str| word.trim_ascii().eq_ignore_ascii_case(other);
+                    if is(yes) { Some(1.0) } else { is(no).then_some(0.0) }
                 }
                 (Raw::Text(text), ColumnType::Date(format)) => format.parse(text),
                 _ => None,
@@ -49,7 +47,7 @@ fn column_of_rows(rows: &[Row], first: usize, field: &Field, fields: &[Field]) -
         }
         ColumnType::Category => {
             let words = raws.each(|raw| match raw {
-                Raw::Text(text) => Some(text.trim().to_owned()),
+                Raw::Text(text) => Some(text.clone()),
                 // A code: 7 and 7.0 are "7".
                 Raw::Number(number) => Some(number.to_string()),
                 Raw::Boolean(value) => Some(value.to_string()),
@@ -82,6 +80,30 @@ fn column_of_rows(rows: &[Row], first: usize, field: &Field, fields: &[Field]) -
     }
 }
 
+/// The raw value of each row for a field. A text that is a mark of missing values is missing.
+fn raws_of<'r>(
+    rows: &'r [Row],
+    first: usize,
+    (field, fields): (&Field, &[Field]),
+    form: Option<&CsvForm>,
+) -> Result<Vec<&'r Raw>> {
+    let mut raws = Vec::with_capacity(rows.len());
+    for (number, row) in rows.iter().enumerate() {
+        let entry = row.get(&field.name, fields.len() == 1);
+        let raw = match entry.ok_or_else(|| no_value(first + number, &field.name, row, fields))? {
+            Ok(raw) => raw,
+            Err(fault) => return Err(unfit(first + number, field, fault)),
+        };
+        let is_mark =
+            |text: &str| form.is_some_and(|form| form.is_missing(text.trim_ascii(), &field.column_type));
+        raws.push(match raw {
+            Raw::Text(text) if is_mark(text) => &Raw::Missing,
+            raw => raw,
+        });
+    }
+    Ok(raws)
+}
+
 /// The raw values of a field, one of each row.
 struct Raws<'a> {
     raws: Vec<&'a Raw>,
@@ -95,14 +117,18 @@ impl<'a> Raws<'a> {
     fn each<T>(&self, convert: impl Fn(&'a Raw) -> Option<T>) -> Result<Vec<Option<T>>> {
         let convert = |(row, raw): (usize, &&'a Raw)| match raw {
             Raw::Missing => Ok(None),
-            raw => convert(raw).map(Some).ok_or_else(|| {
-                let what = format!("row {}, {:?}", self.first + row + 1, cut(&self.field.name));
-                let column_type = &self.field.column_type;
-                Error::data(what, format!("be {column_type}"), raw.described()).help(advice(column_type))
-            }),
+            raw => {
+                convert(raw).map(Some).ok_or_else(|| unfit(self.first + row, self.field, &raw.described()))
+            }
         };
         self.raws.iter().enumerate().map(convert).collect()
     }
+}
+
+/// The error for a value that a field cannot have.
+fn unfit(row: usize, field: &Field, found: &str) -> Error {
+    let what = format!("row {}, {:?}", row + 1, cut(&field.name));
+    Error::data(what, format!("be {}", field.column_type), found).help(advice(&field.column_type))
 }
 
 fn no_value(row: usize, name: &str, found: &Row, fields: &[Field]) -> Error {
@@ -153,20 +179,22 @@ fn converted<'t>(column: &'t Column, field: &Field, folder: Option<&Path>) -> Re
     let borrowed = Ok(Cow::Borrowed(column));
     match (&field.column_type, column.column_type()) {
         (wanted, found) if wanted == found => borrowed,
-        // Of dates the seconds count, whatever form they were written in; categories are texts.
-        (ColumnType::Date(_), ColumnType::Date(_)) | (ColumnType::Text, ColumnType::Category) => borrowed,
+        // Of dates the seconds count and of booleans the truth, however they were written; categories are texts.
+        (ColumnType::Date(_), ColumnType::Date(_))
+        | (ColumnType::Boolean { .. }, ColumnType::Boolean { .. })
+        | (ColumnType::Text, ColumnType::Category) => borrowed,
         (ColumnType::Category, ColumnType::Text) => {
-            Ok(Cow::Owned(Column::categories(field.name.clone(), column.as_texts()?)))
+            Ok(Cow::Owned(Column::categories(field.name.clone(), column.as_texts()?).of_rows_of(column)))
         }
         // A code: 7 and 7.0 are "7", as in rows.
         (ColumnType::Category, ColumnType::Number) => {
             let words = column.as_numbers()?.iter().map(|x| (!x.is_nan()).then(|| x.to_string()));
-            Ok(Cow::Owned(Column::categories(field.name.clone(), words)))
+            Ok(Cow::Owned(Column::categories(field.name.clone(), words).of_rows_of(column)))
         }
         (ColumnType::Image, ColumnType::Category | ColumnType::Text) => {
             let folder = folder.unwrap_or(Path::new(""));
             let paths = column.as_texts()?.map(|path| Some(ImageSource::File(folder.join(path?))));
-            Ok(Cow::Owned(Column::images(field.name.clone(), paths)))
+            Ok(Cow::Owned(Column::images(field.name.clone(), paths).of_rows_of(column)))
         }
         (wanted, found) => {
             let what = format!("column {:?}", cut(column.name()));

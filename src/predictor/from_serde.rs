@@ -9,9 +9,9 @@ impl<T: Serialize> From<T> for Row {
     fn from(value: T) -> Self {
         let mut row = Self::default();
         match value.serialize(Values { row: &mut row, top: true, key: None }) {
-            Ok(Some(raw)) => row.values.push((String::new(), raw)),
+            Ok(Some(raw)) => row.add(String::new(), Ok(raw)),
             Ok(None) => {}
-            Err(Fault(text)) => row.fault = Some(text),
+            Err(Fault(text)) => row.add(String::new(), Err(text)),
         }
         row
     }
@@ -45,14 +45,9 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn add<T: Serialize + ?Sized>(&mut self, name: String, value: &T) -> Result<(), Fault> {
-        let raw = value.serialize(Values { row: &mut Row::default(), top: false, key: None });
-        let raw = raw.map_err(|Fault(text)| Fault(format!("{text} in {:?}", crate::shown::cut(&name))))?;
-        if self.row.values.iter().any(|(known, _)| *known == name) {
-            return Err(Fault(format!("{:?} twice", crate::shown::cut(&name))));
-        }
-        self.row.values.push((name, raw.unwrap_or(Raw::Missing)));
-        Ok(())
+    fn add<T: Serialize + ?Sized>(&mut self, name: String, value: &T) {
+        let entry = value.serialize(Values { row: &mut Row::default(), top: false, key: None });
+        self.row.add(name, entry.map(|raw| raw.unwrap_or(Raw::Missing)).map_err(|Fault(text)| text));
     }
 }
 
@@ -199,7 +194,8 @@ impl ser::SerializeStruct for Values<'_> {
     type Error = Fault;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
-        self.add(name.to_owned(), value)
+        self.add(name.to_owned(), value);
+        Ok(())
     }
 
     fn end(self) -> Answer {
@@ -221,7 +217,8 @@ impl ser::SerializeMap for Values<'_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         let name = self.key.take().unwrap_or_default();
-        self.add(name, value)
+        self.add(name, value);
+        Ok(())
     }
 
     fn end(self) -> Answer {

@@ -10,8 +10,10 @@ use super::raw::Row;
 use crate::data::{Column, Table};
 use crate::error::{Error, Result};
 use crate::nn::{Predict, Predictions};
+use crate::predictions::nan_sample;
 use crate::preprocessing::{Note, Notes};
 use crate::shown::cut;
+use crate::tensor::Tensor;
 use std::ops::Range;
 
 /// The most numbers that are prepared at a time, 64 MiB, and the most rows.
@@ -25,7 +27,7 @@ impl Predictor {
     /// # Errors
     /// When a value is missing from the row or has another type, cannot be prepared, or the model's output is not finite.
     pub fn predict(&self, row: impl Into<Row>) -> Result<Answer> {
-        let mut answers = self.of_prepared(self.prepare(&[row.into()]))?;
+        let mut answers = self.of_prepared(self.prepare(&[row.into()]), 0)?;
         answers.pop().ok_or_else(|| Error::custom("the predictor must give an answer, got none"))
     }
 
@@ -61,7 +63,7 @@ impl Predictor {
         let mut answers = Vec::with_capacity(rows);
         for first in (0..rows).step_by(piece) {
             let prepared = prepare(first..rows.min(first + piece));
-            answers.extend(self.of_prepared(prepared)?.into_iter().map(|mut answer| {
+            answers.extend(self.of_prepared(prepared, first)?.into_iter().map(|mut answer| {
                 answer.notes.iter_mut().for_each(|note| note.row += first);
                 answer
             }));
@@ -69,12 +71,13 @@ impl Predictor {
         Ok(answers)
     }
 
-    fn of_prepared(&self, prepared: Result<Prepared>) -> Result<Vec<Answer>> {
+    /// `first` is the number of the first row, for errors.
+    fn of_prepared(&self, prepared: Result<Prepared>, first: usize) -> Result<Vec<Answer>> {
         let prepared = prepared?;
         if prepared.rows == 0 {
             return Ok(Vec::new());
         }
-        self.answer(&self.infer(&prepared)?, prepared.notes)
+        self.answer_from(&self.infer(&prepared)?, prepared.notes, first)
     }
 
     /// The first stage: prepares rows for the model.
@@ -102,7 +105,7 @@ impl Predictor {
     /// `first` is the number of the first row, for errors.
     fn prepare_rows(&self, rows: &[Row], first: usize) -> Result<Prepared> {
         let prepare = || {
-            let columns = columns_of_rows(rows, first, &self.parts.fields)?;
+            let columns = columns_of_rows(rows, first, &self.parts.fields, self.csv_form())?;
             self.prepare_columns(rows.len(), &columns.iter().collect::<Vec<_>>())
         };
         prepare().map_err(|error: Error| error.at("prepare"))
@@ -165,9 +168,15 @@ impl Predictor {
     /// # Errors
     /// When the predictions are those of another model, or one is not finite.
     pub fn answer(&self, predictions: &Predictions, notes: Vec<Note>) -> Result<Vec<Answer>> {
+        self.answer_from(predictions, notes, 0)
+    }
+
+    fn answer_from(&self, predictions: &Predictions, notes: Vec<Note>, first: usize) -> Result<Vec<Answer>> {
         let mut answers: Vec<Answer> = Vec::new();
         for (number, (name, output)) in self.parts.output_names.iter().zip(&self.parts.outputs).enumerate() {
-            let values = output.block.answer(predictions.get(name)?, output.activation);
+            let tensor = predictions.get(name)?;
+            let values =
+                check_numbers(tensor, first).and_then(|()| output.block.answer(tensor, output.activation));
             let values = values.map_err(|error| match self.parts.outputs.len() {
                 1 => error.at("answer"),
                 _ => error.at(format!("answer, output {}", cut(name))),
@@ -208,6 +217,17 @@ impl Predictor {
         match block.as_any().downcast_ref::<Classes>() {
             Some(classes) => classes.clone().top(usize::MAX).answer(output, *activation),
             None => block.answer(output, *activation),
+        }
+    }
+}
+
+/// Refuses outputs that are no numbers, of which no answer can be made. Infinity may be a logarithm or a logit.
+fn check_numbers(output: &Tensor, first: usize) -> Result<()> {
+    match nan_sample(output) {
+        None => Ok(()),
+        Some(row) => {
+            Err(Error::data(format!("the output for row {}", first + row + 1), "be a number", "NaN")
+                .help("Look at the values of the row, and at how the model was trained."))
         }
     }
 }

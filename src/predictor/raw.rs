@@ -93,15 +93,17 @@ impl From<Pixels> for Raw {
 /// assert_eq!(rows[1].names().collect::<Vec<_>>(), ["age", "port"]);
 /// ```
 ///
-/// Values that a predictor does not take are ignored; one that it takes and that is not there is an error, as
-/// is a value inside of a value. A value is given as missing by `Raw::Missing` or `null`.
+/// Values that a predictor does not take are ignored, whatever they are; one that it takes and that is not there is an error,
+/// as is a value inside of a value. A value is given as missing by `Raw::Missing` or `null`.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// An empty name is that of a single value without a name.
-    pub(super) values: Vec<(String, Raw)>,
-    /// What could not become a row: `From` cannot fail, so the predictor reports it.
-    pub(super) fault: Option<String>,
+    /// An empty name is that of a single value without a name. In place of a value there may be what is wrong with it:
+    /// `From` cannot fail, so the predictor reports it if it takes the value.
+    pub(super) values: Vec<(String, Entry)>,
 }
+
+/// A value, or why it is none.
+pub(super) type Entry = std::result::Result<Raw, String>;
 
 impl Row {
     /// Returns a row without values.
@@ -112,22 +114,21 @@ impl Row {
     /// Adds a value: a number, a text, an image, or anything else that becomes a row of a single value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Self>) -> Self {
-        let (name, value) = (name.into(), value.into());
-        let mut values = value.values.into_iter();
-        match (value.fault, values.next(), values.next()) {
-            (None, Some((unnamed, raw)), None) if unnamed.is_empty() => {
-                if self.values.iter().any(|(known, _)| *known == name) {
-                    self.fault.get_or_insert(format!("{:?} twice", cut(&name)));
-                }
-                self.values.push((name, raw));
-            }
-            (fault, ..) => {
-                let fault = fault.unwrap_or_else(|| "several values".to_owned());
-                let fault = format!("{fault} in {:?}", cut(&name));
-                self.fault.get_or_insert(fault);
-            }
-        }
+        let mut values = value.into().values.into_iter();
+        let entry = match (values.next(), values.next()) {
+            (Some((unnamed, entry)), None) if unnamed.is_empty() => entry,
+            _ => Err("a row in place of a value".to_owned()),
+        };
+        self.add(name.into(), entry);
         self
+    }
+
+    /// Adds a value, which must be the only one of its name.
+    pub(super) fn add(&mut self, name: String, entry: Entry) {
+        match self.values.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = Err("two values of one name".to_owned()),
+            None => self.values.push((name, entry)),
+        }
     }
 
     /// Returns the names of the values.
@@ -136,17 +137,17 @@ impl Row {
     }
 
     /// Returns the value of this name, or the only one if `alone` is true and it has no name.
-    pub(super) fn get(&self, name: &str, alone: bool) -> Option<&Raw> {
+    pub(super) fn get(&self, name: &str, alone: bool) -> Option<&Entry> {
         let named = self.values.iter().find(|(known, _)| known == name);
         let unnamed = || self.values.first().filter(|(known, _)| alone && known.is_empty());
-        named.or_else(unnamed).map(|(_, raw)| raw)
+        named.or_else(unnamed).map(|(_, entry)| entry)
     }
 }
 
 /// A single value without a name, for a predictor that takes one.
 impl From<Raw> for Row {
     fn from(raw: Raw) -> Self {
-        Self { values: vec![(String::new(), raw)], fault: None }
+        Self { values: vec![(String::new(), Ok(raw))] }
     }
 }
 

@@ -18,7 +18,7 @@ const PIECE: usize = 8_192;
 #[derive(Debug)]
 pub(super) struct Encoded {
     inputs: Vec<NamedInput>,
-    pub targets: Vec<EncodedTarget>,
+    targets: Vec<EncodedTarget>,
     weights: Option<Vec<f64>>,
     /// The input that is changed at random in training, and how.
     pub augment: Option<(String, Augment)>,
@@ -35,7 +35,7 @@ enum EncodedInput {
 }
 
 #[derive(Debug)]
-pub(super) struct EncodedTarget {
+struct EncodedTarget {
     output: String,
     values: TargetValues,
 }
@@ -122,25 +122,9 @@ impl Encoded {
         Self { weights, ..self }
     }
 
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        match self.inputs.first() {
-            Some((_, EncodedInput::Numbers(numbers))) => numbers.len_of(Axis(0)),
-            Some((_, EncodedInput::Bytes(bytes, _))) => bytes.len_of(Axis(0)),
-            None => 0,
-        }
-    }
-
-    /// The number of rows of each class of an output; empty if it has none.
-    pub fn class_counts(&self, output: usize) -> Vec<usize> {
-        match &self.targets[output].values {
-            TargetValues::Classes(labels, names) => {
-                let mut counts = vec![0; names.len()];
-                labels.iter().flatten().for_each(|&label| counts[label] += 1);
-                counts
-            }
-            TargetValues::Numbers(_) => Vec::new(),
-        }
+    /// Sets the input that is changed at random in training, and how.
+    pub fn augmented(self, augment: Option<(String, Augment)>) -> Self {
+        Self { augment, ..self }
     }
 
     fn arrays<T: Targets>(

@@ -20,13 +20,16 @@
 // | `data.rs` | encoded rows as a data set for the trainer |
 // | `trainer.rs` | trainers of any loss |
 // | `rows.rs` | `RecipeRows`: what is divided into parts |
+// | `bound.rs`, `fitted_blocks.rs` | a recipe with a table; what is fitted to the training part |
 // | `fit.rs`, `validate.rs` | fitting; cross-validation and search |
 // | `same_rows.rs` | a run is resumed on the same data only |
 // | `scores.rs`, `telling.rs` | measuring answers in the units of the targets; columns that alone tell the targets |
 
+mod bound;
 mod build_model;
 mod data;
 mod fit;
+mod fitted_blocks;
 mod plan;
 mod rows;
 mod same_rows;

@@ -18,12 +18,12 @@ use std::sync::Mutex;
 /// The short forms are for a recipe with one input or output. A name that is not there is an error of the recipe.
 #[derive(Debug)]
 pub struct Plan {
-    pub(super) rows: usize,
-    pub(super) seed: u64,
-    pub(super) inputs: Vec<PlannedInput>,
-    pub(super) outputs: Vec<PlannedOutput>,
+    rows: usize,
+    seed: u64,
+    inputs: Vec<PlannedInput>,
+    outputs: Vec<PlannedOutput>,
     /// The first name that was not there: a method cannot fail without making each closure longer.
-    pub(super) fault: Mutex<Option<Error>>,
+    fault: Mutex<Option<Error>>,
 }
 
 #[derive(Debug)]
@@ -42,6 +42,15 @@ pub(super) struct PlannedOutput {
 }
 
 impl Plan {
+    pub(super) fn new(
+        inputs: Vec<PlannedInput>,
+        outputs: Vec<PlannedOutput>,
+        rows: usize,
+        seed: u64,
+    ) -> Self {
+        Self { rows, seed, inputs, outputs, fault: Mutex::new(None) }
+    }
+
     /// Returns the shape of the only input.
     pub fn shape(&self) -> Vec<usize> {
         self.input(None).map_or_else(|| vec![1], |input| input.shape.clone())

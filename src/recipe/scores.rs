@@ -4,7 +4,7 @@ use super::target::RawTarget;
 use crate::error::Result;
 use crate::nn::Predictions;
 use crate::predictor::{AnswerValue, Predictor};
-use crate::train::Evaluation;
+use crate::train::{Direction, Evaluation};
 
 /// Adds the scores of a predictor's answers for some rows to an evaluation, in which they replace those of the same names:
 /// the trainer's are of scaled targets.
@@ -39,6 +39,24 @@ pub(super) fn add_scores(
         }
     }
     Ok(())
+}
+
+/// The direction in which a score with this name is better, with or without "val_" and the name of an output before it,
+/// and the place of a number behind it: "val_size_r2_1".
+pub(super) fn direction(name: &str) -> Option<Direction> {
+    let digits = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    let bare = name.rsplit_once('_').filter(|(_, place)| digits(place)).map_or(name, |(bare, _)| bare);
+    let one_of = |scores: &[&str]| {
+        let starts = scores.iter().filter_map(|score| bare.strip_suffix(score));
+        starts.into_iter().any(|start| start.is_empty() || start.ends_with('_'))
+    };
+    if one_of(&["accuracy", "exact_match", "r2"]) {
+        Some(Direction::Higher)
+    } else if one_of(&["log_loss", "hamming_loss", "mean_absolute_error", "root_mean_squared_error"]) {
+        Some(Direction::Lower)
+    } else {
+        None
+    }
 }
 
 /// The scores of the answers for rows.

@@ -125,7 +125,7 @@ impl Recipe {
     ///
     /// The recipe sets the builder's seed, another one for each repeat of a search. The closure may also return a `Result`.
     pub fn model<B: BuildModel>(mut self, build: impl Fn(&Plan) -> B + Send + Sync + 'static) -> Self {
-        self.model = Some(Arc::new(move |plan: &Plan| build(plan).build_with(plan.seed)));
+        self.model = Some(Arc::new(move |plan: &Plan| build(plan).build_with(plan.seed())));
         self
     }
 
@@ -135,7 +135,7 @@ impl Recipe {
         L: Loss<f32> + 'static,
         L::Target: TargetKind,
     {
-        self.trainer = Some(Arc::new(move |plan: &Plan| Box::new(Held(Some(make(plan).seed(plan.seed))))));
+        self.trainer = Some(Arc::new(move |plan: &Plan| Box::new(Held(Some(make(plan).seed(plan.seed()))))));
         self
     }
 

@@ -60,6 +60,14 @@ impl RawTarget {
         }
     }
 
+    /// Returns the number of these rows of each class; empty without classes.
+    pub fn class_counts(&self, rows: &[usize]) -> Vec<usize> {
+        let Self::Classes { labels, names } = self else { return Vec::new() };
+        let mut counts = vec![0; names.len()];
+        rows.iter().filter_map(|&row| labels[row]).for_each(|label| counts[label] += 1);
+        counts
+    }
+
     /// Returns the number of classes, labels or numbers.
     pub fn units(&self) -> usize {
         match self {
@@ -185,8 +193,11 @@ fn classes_of(column: &Column) -> Result<(Vec<Option<usize>>, Vec<String>)> {
         }
     };
     let names: Vec<String> = names;
-    if names.len() < 2 {
-        let found = names.first().map_or("none".to_owned(), |name| format!("only {:?}", cut(name)));
+    let mut occurs = vec![false; names.len()];
+    labels.iter().flatten().for_each(|&label: &usize| occurs[label] = true);
+    if occurs.iter().filter(|occurs| **occurs).count() < 2 {
+        let only = occurs.iter().position(|occurs| *occurs).map(|label| &names[label]);
+        let found = only.map_or("none".to_owned(), |name| format!("only {:?}", cut(name)));
         return Err(Error::data(
             format!("column {:?}", cut(column.name())),
             "have at least 2 classes",
@@ -201,6 +212,8 @@ fn classes_of(column: &Column) -> Result<(Vec<Option<usize>>, Vec<String>)> {
 fn numbered_classes(column: &Column) -> Result<(Vec<Option<usize>>, Vec<String>)> {
     let numbers = column.as_numbers()?;
     let mut known: Vec<f64> = Vec::new();
+    // 0 and -0 are one class.
+    let numbers: Vec<f64> = numbers.iter().map(|number| number + 0.0).collect();
     for (row, &number) in numbers.iter().enumerate().filter(|(_, number)| !number.is_nan()) {
         if number.fract() != 0.0 || number.abs() >= 2f64.powi(53) {
             return Err(Error::data(column.place(row), "be a class", number)

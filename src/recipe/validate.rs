@@ -2,6 +2,7 @@
 
 use super::fit::Run;
 use super::rows::RecipeRows;
+use super::scores::direction;
 use super::settings::Recipe;
 use crate::data::{Folds, Table};
 use crate::error::{Error, Result};
@@ -91,7 +92,7 @@ impl Search {
             let first = trials.first().ok_or_else(|| Error::custom("no trials"))?;
             let recipe = make(first)?;
             let parts = folds.folds(&recipe.bind(table)?.rows)?.len();
-            self.run_jobs(parts, |trial, job| {
+            self.directed_by(direction).run_jobs(parts, |trial, job| {
                 let recipe = make(trial)?;
                 let bound = recipe.bind(table)?;
                 let folds = folds.folds(&bound.rows)?;

@@ -206,25 +206,26 @@ fn what_is_missing_or_of_another_type_is_an_error_that_names_it() {
         "{path}"
     );
     for (row, found) in [
-        (serde_json::json!({"input": {"a": 1}}), "an object inside of a value in \"input\""),
-        (serde_json::json!({"input": [[1, 2], [3]]}), "lists of different lengths in a list in \"input\""),
-        (serde_json::json!({"input": ["a"]}), "the text \"a\" in a list in \"input\""),
+        (serde_json::json!({"input": {"a": 1}}), "an object inside of a value"),
+        (serde_json::json!({"input": [[1, 2], [3]]}), "lists of different lengths in a list"),
+        (serde_json::json!({"input": ["a"]}), "the text \"a\" in a list"),
         (
             serde_json::json!({"input": 9_007_199_254_740_993i64}),
-            "the whole number 9007199254740993, which is too large to be exact in \"input\"",
+            "the whole number 9007199254740993, which is too large to be exact",
         ),
     ] {
         let error = text(row.into());
-        assert!(
-            error.starts_with(&format!(
-                "prepare: row 1 must have values with names, or be one value, got {found}"
-            )),
-            "{error}"
-        );
+        let expected = format!("prepare: row 1, \"input\" must be an image, got {found}. Give");
+        assert!(error.starts_with(&expected), "{error}");
     }
     assert!(text(f64::INFINITY.into()).contains("got an infinite number"));
-    let twice = Row::new().with("a", 1).with("a", 2);
-    assert!(text(twice).contains("\"a\" twice"));
+    let photo = || Row::new().with("input", Pixels::grey([28, 28], vec![0; 784]).unwrap());
+    let twice = photo().with("input", 2);
+    assert!(text(twice).contains("got two values of one name"));
+    let within = Row::new().with("input", serde_json::json!({}));
+    assert!(text(within).contains("got a row in place of a value"));
+    // What the predictor does not take is not looked at.
+    assert!(predictor.predict(photo().with("a", 1).with("a", f64::INFINITY)).is_ok());
     let many = predictor.predict_many([Row::from(Pixels::grey([1, 1], vec![3]).unwrap()), Row::from("x")]);
     assert!(many.unwrap_err().to_string().contains("row 2, \"input\""));
     assert!(predictor.predict_many(Vec::<Row>::new()).unwrap().is_empty());

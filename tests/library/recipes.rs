@@ -304,7 +304,9 @@ fn groups_stay_together_and_weights_are_used() {
     let bad = table.clone().with(Column::numbers("w", vec![-1.0; 120]).unwrap()).unwrap();
     let error = classifier().weights("w").fit(&bad).unwrap_err().to_string();
     assert!(
-        error.starts_with("recipe: row 1, column \"w\" must be a weight of at least 0, got -1."),
+        error.starts_with(
+            "recipe: row 1, column \"w\" must be a weight, at least 0 and finite in f32, got -1."
+        ),
         "{error}"
     );
 }
@@ -471,4 +473,119 @@ fn a_column_that_alone_tells_the_target_is_remarked() {
             "column \"tax\" alone tells 1.000 of the variance of the numbers: leave it out if it is known only afterwards"
         ]
     );
+}
+
+#[test]
+fn a_search_over_recipes_ranks_by_the_direction_of_the_score() {
+    let table = table(120, 21);
+    let search = |monitor: &str| Search::grid(Space::new().choice("rate", [1e-6, 0.05])).monitor(monitor);
+    let recipe = |rate: f64| {
+        let metric_free = move |_: &plywood::recipe::Plan| {
+            Trainer::new(CrossEntropy::default(), Adam::default())
+                .epochs(15)
+                .batch_size(8)
+                .learning_rate(rate)
+        };
+        classifier().trainer(metric_free)
+    };
+    for monitor in ["val_accuracy", "val_balanced_accuracy", "val_log_loss", "val_loss"] {
+        let results = search(monitor)
+            .run_recipes(&table, &HoldOut::share(0.3).seed(1), |trial| Ok(recipe(trial.number("rate")?)));
+        assert_eq!(results.unwrap().best().number("rate").unwrap(), 0.05, "{monitor}");
+    }
+    let unmeasured =
+        search("val_accuracy")
+            .stop_hopeless(1)
+            .run_recipes(&table, &HoldOut::share(0.3).seed(1), |trial| Ok(recipe(trial.number("rate")?)));
+    assert!(unmeasured.unwrap_err().to_string().contains("the value to monitor must be one of the epoch's"));
+}
+
+#[test]
+fn targets_are_no_inputs_and_the_names_of_the_model_count() {
+    let table = table(80, 22);
+    let model = |name: &'static str| {
+        classifier().model(move |plan| {
+            let g = Graph::builder();
+            g.output(name, g.input("row", plan.shape()).layer(Dense::units(plan.units())).layer(Softmax));
+            g
+        })
+    };
+    // The only input and output have the names of the model.
+    let fitted = model("kind").validation_split(0.25).fit(&table).unwrap();
+    assert_eq!(
+        fitted
+            .predictor
+            .predict(json!({"age": 3, "port": "S", "alone": true}))
+            .unwrap()
+            .values()
+            .next()
+            .unwrap()
+            .0,
+        "kind"
+    );
+    model("kind").cross_validate(&table, &KFold::new(3)).unwrap();
+    for (input, found) in [
+        (Recipe::new().input(CategoryIds::column("class")), "got \"class\" in the input \"input\"."),
+        (Recipe::new().input(Text::column("class")), "got \"class\" in the input \"input\"."),
+    ] {
+        let recipe = input
+            .output(Classes::column("class"))
+            .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(2)).layer(Softmax))
+            .trainer(|_| trainer(1));
+        let error = recipe.fit(&table).unwrap_err().to_string();
+        assert!(
+            error.contains("the columns of the inputs must be no targets, weights or groups")
+                && error.contains(found),
+            "{error}"
+        );
+    }
+    let wrong = Recipe::new()
+        .input(Columns::of(["age"]))
+        .output_named("kind", Classes::column("class"))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(2)).layer(Softmax))
+        .trainer(|_| trainer(1));
+    let error = wrong.fit(&table).unwrap_err().to_string();
+    assert!(error.contains("must be one of the model's outputs: output, got \"kind\""), "{error}");
+    let one = table.clone().with(Column::booleans("alone", vec![Some(true); 80])).unwrap();
+    let error = Recipe::new()
+        .input(Columns::of(["age"]))
+        .output(Classes::column("alone"))
+        .fit(&one)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("must have at least 2 classes, got only \"true\""), "{error}");
+    let error = classifier().input_named("b", Columns::of(["age"])).fit(&table).unwrap_err().to_string();
+    assert!(error.contains("the inputs of a recipe must be named"), "{error}");
+}
+
+#[test]
+fn a_row_means_the_same_in_a_file_a_table_and_as_values() {
+    let file = "c,b,x,y\n S ,Yes,1,a\nC,no,2,b\nNA,YES,?,a\nS,No,4,b\n7,yes,5,a\n";
+    let table = plywood::data::Csv::bytes("f.csv", file).read().unwrap();
+    let fitted = Recipe::new()
+        .input(Columns::of(["c", "b", "x"]))
+        .output(Classes::column("y"))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(2)).layer(Softmax))
+        .trainer(|_| trainer(2).batch_size(2))
+        .fit(&table)
+        .unwrap();
+    let of_table: Vec<String> =
+        fitted.predictor.predict_table(&table).unwrap().iter().map(|answer| answer.to_string()).collect();
+    let rows = [
+        json!({"c": " S ", "b": "Yes", "x": 1}),
+        json!({"c": "C", "b": false, "x": 2, "id": 9_007_199_254_740_993i64, "more": {"a": [null]}}),
+        json!({"c": "NA", "b": "YES", "x": "?"}),
+        json!({"c": "S", "b": " no", "x": 4}),
+        json!({"c": 7, "b": true, "x": 5}),
+    ];
+    for (row, expected) in rows.iter().zip(&of_table) {
+        assert_eq!(&fitted.predictor.predict(row).unwrap().to_string(), expected, "{row}");
+    }
+    let columns = [
+        Column::categories("c", [Some(" S "), Some("C"), None, Some("S"), Some("7")]),
+        Column::booleans("b", [true, false, true, false, true].map(Some)).renamed("b"),
+        Column::numbers("x", [1.0, 2.0, f64::NAN, 4.0, 5.0]).unwrap(),
+    ];
+    let made = fitted.predictor.predict_table(&Table::new(columns).unwrap()).unwrap();
+    assert_eq!(made.iter().map(|answer| answer.to_string()).collect::<Vec<_>>(), of_table);
 }

@@ -105,10 +105,10 @@ impl<'a, R: Read> Records<'a, R> {
     }
 
     /// Leaves the next record out, without counting it.
-    pub fn skip(&mut self) -> Result<()> {
+    pub fn skip(&mut self) -> Result<bool> {
         let found = self.read()?.is_some();
         self.count -= usize::from(found);
-        Ok(())
+        Ok(found)
     }
 
     /// Reads a line, and further lines while a quote is open. Returns false at the end of the source.

@@ -76,6 +76,15 @@ impl<'a> Categories<'a> {
 }
 
 impl RowNumbers {
+    /// Whether both are known to be the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::From(first), Self::From(other)) => first == other,
+            (Self::Rows(rows), Self::Rows(other)) => Arc::ptr_eq(rows, other),
+            _ => false,
+        }
+    }
+
     fn number(&self, row: usize) -> usize {
         match self {
             Self::From(first) => first + row,
@@ -137,31 +146,32 @@ impl Column {
         Self::of_numbers(name, ColumnType::Date(format), seconds)
     }
 
-    /// A column of categories. An empty word counts as missing.
+    /// A column of categories. Spaces at the ends of a word do not count, as in files; an empty word is missing.
     pub fn categories<S: AsRef<str>>(
         name: impl Into<String>,
         values: impl IntoIterator<Item = Option<S>>,
     ) -> Self {
         let (mut words, mut known) = (Vec::new(), HashMap::new());
-        let codes = values.into_iter().map(|word| match word.as_ref().map(S::as_ref) {
-            None | Some("") => NONE,
-            Some(word) => *known.entry(word.to_owned()).or_insert_with(|| {
-                words.push(word.to_owned());
-                (words.len() - 1) as u32
-            }),
-        });
+        let codes =
+            values.into_iter().map(|word| match word.as_ref().map(|word| word.as_ref().trim_ascii()) {
+                None | Some("") => NONE,
+                Some(word) => *known.entry(word.to_owned()).or_insert_with(|| {
+                    words.push(word.to_owned());
+                    (words.len() - 1) as u32
+                }),
+            });
         let codes = codes.collect();
         Self::of_categories(name.into(), codes, words)
     }
 
-    /// A column of texts. An empty one counts as missing.
+    /// A column of texts, without the spaces at their ends, as in files. An empty one counts as missing.
     pub fn texts<S: AsRef<str>>(
         name: impl Into<String>,
         values: impl IntoIterator<Item = Option<S>>,
     ) -> Self {
         let (mut all, mut ends) = (String::new(), Vec::new());
         for text in values {
-            all.push_str(text.as_ref().map_or("", S::as_ref));
+            all.push_str(text.as_ref().map_or("", |text| text.as_ref().trim_ascii()));
             ends.push(all.len());
         }
         Self::of_texts(name.into(), all, ends)
@@ -249,6 +259,11 @@ impl Column {
 
     pub(super) fn with_row_numbers(self, row_numbers: RowNumbers) -> Self {
         Self { row_numbers, ..self }
+    }
+
+    /// Takes the numbers of the rows from another column, which it was made of.
+    pub(crate) fn of_rows_of(self, other: &Self) -> Self {
+        self.with_row_numbers(other.row_numbers.clone())
     }
 
     /// Sets the number of the first row, counted from 0.

@@ -1,5 +1,6 @@
 //! [`Table`]: columns of equal length.
 
+use super::column::RowNumbers;
 use super::origin::Origin;
 use super::{Column, CsvForm};
 use crate::error::{Error, Result};
@@ -167,11 +168,16 @@ impl Table {
         rows: &[usize],
         columns: impl Iterator<Item = &'a Arc<Column>>,
     ) -> Self {
-        // Columns of a table come from the same rows.
-        let mut numbers = None;
+        // Columns of a table mostly come from the same rows.
+        let mut last: Option<(&RowNumbers, RowNumbers)> = None;
         let columns = columns.map(|column| {
-            let numbers = numbers.get_or_insert_with(|| column.row_numbers().select(rows));
-            Arc::new(column.select(rows, numbers.clone()))
+            let own = column.row_numbers();
+            let numbers = match &last {
+                Some((known, numbers)) if known.is_same(own) => numbers.clone(),
+                _ => own.select(rows),
+            };
+            last = Some((own, numbers.clone()));
+            Arc::new(column.select(rows, numbers))
         });
         let columns = columns.collect();
         Self { columns, rows: rows.len(), folder: self.folder.clone(), origin: self.origin.clone() }

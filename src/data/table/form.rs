@@ -74,6 +74,13 @@ impl CsvForm {
         read.map(|column| (column.name.as_str(), &column.column_type))
     }
 
+    /// Returns whether a text, without spaces at its ends, stands for a missing value in a column of this type.
+    pub(crate) fn is_missing(&self, text: &str, column_type: &ColumnType) -> bool {
+        let is_words = matches!(column_type, ColumnType::Category | ColumnType::Text);
+        let more = self.missing_numbers.iter().filter(|_| !is_words);
+        text.is_empty() || self.missing.iter().chain(more).any(|mark| mark == text)
+    }
+
     /// The file's form in words: separator, decimal mark, header, encoding.
     pub(super) fn in_words(&self) -> String {
         let mut words = vec![format!("separator {}", shown(self.separator))];

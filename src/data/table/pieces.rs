@@ -75,7 +75,10 @@ impl CsvForm {
             }
             names = self.names(record.text)?;
         }
-        (0..self.skipped).try_for_each(|_| records.skip())?;
+        let mut skipped = 0;
+        while skipped < self.skipped && records.skip()? {
+            skipped += 1;
+        }
         Ok((records, names))
     }
 

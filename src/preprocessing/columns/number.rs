@@ -54,12 +54,22 @@ impl Number {
         let log = chosen.log && !boolean;
         let mut filled = sorted.filled(fill);
         if log {
-            if filled[0] <= -1.0 {
-                return Err(no_logarithm(what, filled[0]));
+            // The fill counts, too, if nothing is missing yet.
+            let lowest = filled[0].min(fill);
+            if lowest <= -1.0 {
+                return Err(no_logarithm(what, lowest));
             }
             filled.iter_mut().for_each(|x| *x = x.ln_1p());
         }
         let scale = Scale::fit(&filled, chosen.scaling, &what)?;
+        if !(scale.apply(if log { fill.ln_1p() } else { fill }) as f32).is_finite() {
+            return Err(Error::data(
+                format!("what fills {what}"),
+                "be finite in f32 when it is scaled",
+                fill,
+            )
+            .help("Fill with a number of the size of the others."));
+        }
         Ok(Self { fill, low, high, log, scale, indicator: chosen.indicator && missing > 0 })
     }
 

@@ -23,7 +23,7 @@ use crate::data::{Dataset, Folds};
 use crate::error::{Error, Result};
 use crate::kernels::{Scalar, threads};
 use crate::losses::Loss;
-use crate::monitor::Monitor;
+use crate::monitor::{Direction, Monitor};
 use crate::nn::Model;
 use crate::shown::count;
 use crate::target::AsTarget;
@@ -299,6 +299,11 @@ impl Search {
         })
     }
 
+    /// The same search, whose monitored value has the direction that `known` gives for it, unless one was set.
+    pub(crate) fn directed_by(&self, known: impl Fn(&str) -> Option<Direction>) -> Self {
+        Self { monitor: self.monitor.clone().or_directed(known(self.monitor.name())), ..self.clone() }
+    }
+
     /// Runs a job for each trial, fold and repeat, wave by wave, and ranks the trials.
     pub(crate) fn run_jobs(
         &self,
@@ -348,7 +353,8 @@ impl Search {
         for (place, bounds) in bounds.iter().enumerate() {
             let (repeat, fold) = (place / folds, place % folds);
             let seed = self.seed.wrapping_add(repeat as u64);
-            let job = Job { fold, seed, monitor: &self.monitor, bounds: bounds.clone() };
+            let watched = self.patience.is_some();
+            let job = Job { fold, seed, monitor: &self.monitor, bounds: bounds.clone(), watched };
             match run(trial, job) {
                 Ok(run) => tried.runs.push(run),
                 Err(error) => tried.error = Some(error),

@@ -41,6 +41,8 @@ pub(crate) struct Job<'a> {
     pub(super) monitor: &'a Monitor,
     /// For each epoch, the value that the best so far must not be worse than; infinite or NaN means no limit.
     pub(super) bounds: Vec<f64>,
+    /// Whether hopeless runs are stopped.
+    pub(super) watched: bool,
 }
 
 impl Job<'_> {
@@ -92,8 +94,7 @@ impl Job<'_> {
     /// It checks that the trainer measures the monitored value.
     pub fn watch<F: Scalar>(&self) -> (Option<Box<dyn Callback<F>>>, Arc<AtomicUsize>) {
         let stopped = Arc::new(AtomicUsize::new(0));
-        let watch =
-            (!self.bounds.is_empty()).then(|| Box::new(self.watch_with(&stopped)) as Box<dyn Callback<F>>);
+        let watch = self.watched.then(|| Box::new(self.watch_with(&stopped)) as Box<dyn Callback<F>>);
         (watch, stopped)
     }
 
