@@ -204,7 +204,12 @@ impl fmt::Display for Answer {
                 _ => {
                     // A number that is named as its output is not named twice.
                     let text = value.to_string();
-                    let text = text.strip_prefix(name).map_or(&*text, str::trim_start);
+                    let text = match value {
+                        AnswerValue::Numbers(numbers) if numbers.len() == 1 && *numbers[0].name == *name => {
+                            text[name.len()..].trim_start()
+                        }
+                        _ => &text,
+                    };
                     write!(f, "{}{name}: {text}", if i > 0 { "; " } else { "" })?;
                 }
             }

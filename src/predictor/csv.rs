@@ -52,7 +52,7 @@ impl Predictor {
             }
             None => Csv::file(path).pieces(ROWS),
         };
-        self.predict_pieces(pieces?, take)
+        self.predict_pieces(pieces?, &path.display().to_string(), take)
     }
 
     /// [`predict_csv`](Predictor::predict_csv) from any reader, which errors name by `name`, for a predictor that knows the
@@ -75,18 +75,20 @@ impl Predictor {
             .help("Read the file by `Csv`, and give its pieces to `predict_table`."));
         };
         let pieces = form.pieces_from(source, name, &self.file_columns()?, ROWS).map_err(of_another_form);
-        self.predict_pieces(pieces?, take)
+        self.predict_pieces(pieces?, name, take)
     }
 
     fn predict_pieces(
         &self,
         pieces: TablePieces,
+        name: &str,
         mut take: impl FnMut(&Table, Vec<Answer>) -> Result<()>,
     ) -> Result<usize> {
         let mut rows = 0;
         for piece in pieces {
             let piece = piece?;
-            let mut answers = self.predict_table(&piece)?;
+            let place = |error: Error| error.at(format!("predict {name}"));
+            let mut answers = self.predict_table(&piece).map_err(place)?;
             answers.iter_mut().flat_map(|answer| &mut answer.notes).for_each(|note| note.row += rows);
             rows += piece.rows();
             take(&piece, answers)?;

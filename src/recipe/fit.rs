@@ -10,7 +10,7 @@ use super::trainer::AnyTrainer;
 use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::predictor::Predictor;
-use crate::shown::grouped;
+use crate::shown::{count, grouped};
 use crate::train::{Callback, Evaluation, History};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -148,8 +148,8 @@ impl Trained {
 /// The rows, the last epoch, the scores and the remarks.
 impl fmt::Display for Fitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let epochs = self.history.epochs.len();
-        write!(f, "trained on {} rows for {} epochs", grouped(self.training_rows), epochs)?;
+        let epochs = count(self.history.epochs.len(), "epoch", "epochs");
+        write!(f, "trained on {} rows for {epochs}", grouped(self.training_rows))?;
         if let Some(evaluation) = &self.evaluation {
             write!(f, ", measured on {} others", grouped(self.validation_rows))?;
             let width = evaluation.values().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
