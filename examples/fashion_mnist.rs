@@ -3,12 +3,20 @@
 //! ```sh
 //! cargo run --example fashion_mnist -- --help
 //! ```
+//!
+//! It saves the network with what it takes and what it says as `fashion.plywood`, and the first three test images
+//! beside it, as `fashion-0.png` to `fashion-2.png`. The example `predict` then answers images:
+//!
+//! ```sh
+//! cargo run --example predict -- fashion.plywood fashion-0.png
+//! ```
 
 use plywood::ErrorKind;
 use plywood::data::{Images, synthetic};
 use plywood::ndarray::Axis;
 use plywood::optim::UpdateRule;
 use plywood::prelude::*;
+use std::path::Path;
 use std::time::Instant;
 
 #[path = "support/cli.rs"]
@@ -23,7 +31,7 @@ use cli::Options;
 const DRAWN: (usize, usize) = (12_000, 2_000);
 
 fn main() -> Result<()> {
-    let options = Options::from_args("fashion_mnist", 32);
+    let options = Options::from_args("fashion_mnist", 32, Some("fashion.plywood"));
     plywood::set_threads(options.threads)?;
     let (train, test, drawn) = load(options.seed)?;
     println!("{} training and {} test images of 28 x 28\n", train.len(), test.len());
@@ -54,6 +62,9 @@ fn main() -> Result<()> {
     let peak_rss_mb = memory::peak_rss_mb(); // before the report is written
     let (options, model, history, matrix) = (&options, &model, &history, &matrix);
     report::show(&report::Run { options, drawn, model, history, matrix, train_seconds }, &test);
+    if let Some(path) = &options.save {
+        save(model, &test, path)?;
+    }
 
     if options.json {
         let report = cli::Report {
@@ -94,6 +105,30 @@ fn fit<R: UpdateRule>(rule: R, options: &Options, model: &mut Sequential, train:
         .metric(Accuracy::default())
         .callback(EarlyStopping::patience(options.epochs).monitor("val_accuracy")) // keeps the best epoch
         .fit(model, train)
+}
+
+/// Saves the model with what it takes and what it says, and the first test images beside it.
+fn save(model: &Sequential, test: &Images, path: &Path) -> Result<()> {
+    Predictor::new(model.clone())
+        .input(Image::grey(28, 28).scale(1.0 / 255.0))
+        .output(Classes::named(test.class_names()))
+        .build()?
+        .save(path)?;
+    let mut first = None;
+    for (i, pixels) in test.inputs().outer_iter().take(3).enumerate() {
+        let file = path.with_file_name(format!("fashion-{i}.png"));
+        let grey = image::GrayImage::from_fn(28, 28, |x, y| image::Luma([pixels[[y as usize, x as usize]]]));
+        grey.save(&file).map_err(|error| {
+            Error::custom(error)
+                .at(format!("write {}", file.display()))
+                .help("Check the permission to write there.")
+        })?;
+        first.get_or_insert(file);
+    }
+    if let Some(image) = first {
+        println!("ask it: cargo run --example predict -- {} {}", path.display(), image.display());
+    }
+    Ok(())
 }
 
 /// Prints the first test images in the terminal, each with its predicted class.

@@ -20,7 +20,7 @@ use cli::Options;
 const DRAWN: (usize, usize) = (6_000, 1_000);
 
 fn main() -> Result<()> {
-    let options = Options::from_args("image_cnn", 64);
+    let options = Options::from_args("image_cnn", 64, None);
     plywood::set_threads(options.threads)?;
     let (train, test, drawn) = load(options.seed)?;
     println!("{} training and {} test images of 28 x 28\n", train.len(), test.len());
@@ -55,6 +55,10 @@ fn main() -> Result<()> {
     println!("\n{}\n", matrix.report());
     let warning = if drawn { " (NOT Fashion-MNIST: synthetic images)" } else { "" };
     println!("test accuracy {:.4}{warning}", matrix.accuracy());
+    if let Some(path) = &options.save {
+        let classes = Classes::named(test.class_names());
+        Predictor::new(model).input(Image::grey(28, 28)).output(classes).build()?.save(path)?;
+    }
 
     if options.json {
         let report = cli::Report {

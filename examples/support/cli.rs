@@ -1,5 +1,7 @@
 //! Command-line options of the examples on Fashion-MNIST, and their results as a line of JSON.
 
+use std::path::PathBuf;
+
 /// The options of a run.
 pub struct Options {
     pub epochs: usize,
@@ -8,6 +10,7 @@ pub struct Options {
     pub seed: u64,
     pub threads: usize,
     pub optimizer: String,
+    pub save: Option<PathBuf>,
     pub json: bool,
 }
 
@@ -22,6 +25,7 @@ usage: cargo run --example {example} -- [OPTIONS]
   --seed N          seed of weights and shuffling              (0)
   --threads N       number of threads                          (PLYWOOD_NUM_THREADS, else all cores)
   --optimizer NAME  adam, adamw or sgd                         (adam)
+  --save FILE       where the predictor is written             ({save})
   --json            prints the results as one line of JSON at the end
   --help            shows this help
 
@@ -29,11 +33,12 @@ Data: the folder FASHION_MNIST_DIR if it is set, else the cache folder, else a d
 (or FASHION_MNIST_URL). If no host can be reached, the program prints a warning and uses synthetic images.";
 
 impl Options {
-    /// Parses the program's arguments for the example of this name, with its default batch size. Exits if they are
-    /// invalid.
-    pub fn from_args(example: &str, batch: usize) -> Self {
+    /// Parses the program's arguments for the example of this name, with its default batch size, and the default file of
+    /// its predictor if it has one. Exits if they are invalid.
+    pub fn from_args(example: &str, batch: usize, save: Option<&str>) -> Self {
         let help = HELP.replace("{example}", example).replace("{batch}", &batch.to_string());
-        match Self::parse(std::env::args().skip(1), batch) {
+        let help = help.replace("{save}", save.unwrap_or("it is not"));
+        match Self::parse(std::env::args().skip(1), batch, save.map(PathBuf::from)) {
             Ok(Some(options)) => options,
             Ok(None) => {
                 println!("{help}");
@@ -46,10 +51,14 @@ impl Options {
         }
     }
 
-    fn parse(mut args: impl Iterator<Item = String>, batch: usize) -> Result<Option<Self>, String> {
-        let threads = plywood::threads();
+    fn parse(
+        mut args: impl Iterator<Item = String>,
+        batch: usize,
+        save: Option<PathBuf>,
+    ) -> Result<Option<Self>, String> {
+        let (threads, optimizer) = (plywood::threads(), "adam".into());
         let mut options =
-            Self { epochs: 10, batch, hidden: 128, seed: 0, threads, optimizer: "adam".into(), json: false };
+            Self { epochs: 10, batch, hidden: 128, seed: 0, threads, optimizer, save, json: false };
         while let Some(name) = args.next() {
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
@@ -59,6 +68,9 @@ impl Options {
                 "--hidden" => options.hidden = number(&name, args.next())?,
                 "--seed" => options.seed = number(&name, args.next())?,
                 "--threads" => options.threads = number(&name, args.next())?,
+                "--save" => {
+                    options.save = Some(args.next().ok_or_else(|| format!("{name} needs a file"))?.into());
+                }
                 "--optimizer" => match args.next().as_deref() {
                     Some(optimizer @ ("adam" | "adamw" | "sgd")) => options.optimizer = optimizer.into(),
                     other => {
