@@ -1,8 +1,8 @@
 //! Medical images of two classes, one of them rare: class weights, the ROC curve, and choosing a threshold.
 //!
 //! ```sh
-//! cargo run --features images --example medical_imaging                   # synthetic images
-//! cargo run --features images --example medical_imaging -- --data DIR     # DIR/benign/…, DIR/malignant/…
+//! cargo run --example medical_imaging                   # synthetic images
+//! cargo run --example medical_imaging -- --data DIR     # DIR/benign/…, DIR/malignant/…
 //! ```
 
 use plywood::data::{Images, Subset};
@@ -22,7 +22,7 @@ const HELP: &str = "\
 Trains a classifier of medical images, chooses a threshold on the validation images, and reports the ROC AUC, the
 sensitivity and the specificity on the test images.
 
-usage: cargo run --features images --example medical_imaging -- [OPTIONS]
+usage: cargo run --example medical_imaging -- [OPTIONS]
 
   --data DIR         PNG and JPEG files in a folder for each class  (synthetic images of moles)
   --skip-faulty      leaves out files that cannot be read, and lists them
@@ -33,6 +33,7 @@ usage: cargo run --features images --example medical_imaging -- [OPTIONS]
   --batch N          batch size                                     (32)
   --seed N           seed of images, parts, weights and shuffling   (0)
   --threads N        number of threads                              (PLYWOOD_NUM_THREADS, else all cores)
+  --save FILE        writes the predictor, for the example predict
   --json             prints the results as one line of JSON at the end
   --help             shows this help
 
@@ -43,7 +44,7 @@ fn main() -> Result<()> {
     let mut args = args::Args::new(HELP);
     let data = args.text("--data").map(PathBuf::from);
     let (skip, json) = (args.flag("--skip-faulty"), args.flag("--json"));
-    let positive = args.text("--positive");
+    let (positive, save) = (args.text("--positive"), args.text("--save"));
     let (sensitivity, size): (f64, u32) = (args.number("--sensitivity", 0.9), args.number("--size", 32));
     let (epochs, batch): (usize, usize) = (args.number("--epochs", 20), args.number("--batch", 32));
     let seed: u64 = args.number("--seed", 0);
@@ -108,6 +109,14 @@ fn main() -> Result<()> {
         *rate = (found as f64 / (found + missed) as f64, cleared as f64 / (cleared + alarms) as f64);
         print!("{threshold:>9.4}  {:>11.4}  {:>11.4}", rate.0, rate.1);
         println!("{}", counts.map(|count| format!("{count:>9}")).concat());
+    }
+    if let Some(file) = &save {
+        // An answer has the probability of each class. The threshold is not in the file: it is compared with the probability
+        // of the class to detect by the program that asks.
+        let classes = Classes::named(&classes).top(classes.len());
+        let side = size as usize;
+        Predictor::new(model).input(Image::rgb(side, side)).output(classes).build()?.save(file)?;
+        println!("\nask it: cargo run --example predict -- {file} PHOTO.png");
     }
     if data.is_none() {
         println!("\n(synthetic images: NOT medical images, and not a medical result)");

@@ -8,19 +8,23 @@
 //! (0.789) and a hidden layer (0.788) lowered it.
 //!
 //! ```sh
-//! cargo run --features csv --example text_classification                       # a small built-in corpus
-//! cargo run --features csv --example text_classification -- --csv texts.csv    # columns `label` and `text`
+//! cargo run --example text_classification                       # a small built-in corpus
+//! cargo run --example text_classification -- --csv texts.csv    # columns `label` and `text`
 //! ```
 
+use plywood::data::Column;
+use plywood::metrics::ConfusionMatrix;
 use plywood::prelude::*;
 
+#[path = "support/args.rs"]
+mod args;
 #[path = "support/memory.rs"]
 mod memory;
 
 const HELP: &str = "\
-Trains a text classifier and reports its accuracy.
+Trains a text classifier, reports its accuracy, and saves it.
 
-usage: cargo run --features csv --example text_classification -- [OPTIONS]
+usage: cargo run --example text_classification -- [OPTIONS]
 
   --csv FILE        a CSV file, plain or gzip, with a header   (a small built-in corpus)
   --label NAME      name of the label column                   (label)
@@ -31,114 +35,98 @@ usage: cargo run --features csv --example text_classification -- [OPTIONS]
   --dimension N     size of an embedding                       (128)
   --min-count N     occurrences that a word needs              (1)
   --length N        most words and pairs of a text             (64)
-  --seed N          seed of weights and shuffling              (0)
+  --seed N          seed of weights, split and shuffling       (0)
   --threads N       number of threads                          (PLYWOOD_NUM_THREADS, else all cores)
   --all             trains on the validation rows too, and tests the weights after the last epoch
+  --save FILE       writes the predictor, for the example predict
   --json            prints the results as one line of JSON at the end
   --help            shows this help
 
-Without --all, the last tenth of the training rows is for validation, and the weights of the best epoch are tested.";
-
-struct Options {
-    csv: Option<String>,
-    label: String,
-    text: String,
-    train: Option<usize>,
-    epochs: usize,
-    batch: usize,
-    dimension: usize,
-    min_count: usize,
-    length: usize,
-    seed: u64,
-    threads: usize,
-    all: bool,
-    json: bool,
-}
+Without --all, a tenth of the training rows is for validation, and the weights of the best epoch are tested.";
 
 fn main() -> Result<()> {
-    let options = match parse(std::env::args().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            println!("{HELP}");
-            return Ok(());
+    let mut args = args::Args::new(HELP);
+    let csv = args.text("--csv");
+    let label = args.text("--label").unwrap_or_else(|| "label".into());
+    let text = args.text("--text").unwrap_or_else(|| "text".into());
+    let (train, epochs) = (args.text("--train"), args.number("--epochs", 12));
+    let (batch, dimension): (usize, usize) = (args.number("--batch", 64), args.number("--dimension", 128));
+    let (min_count, length) = (args.number("--min-count", 1), args.number("--length", 64));
+    let (seed, threads) = (args.number("--seed", 0), args.number("--threads", plywood::threads()));
+    let (all, save, json) = (args.flag("--all"), args.text("--save"), args.flag("--json"));
+    args.finish();
+    plywood::set_threads(threads)?;
+
+    let table = match &csv {
+        Some(path) => {
+            let csv = Csv::file(path).column(&label, ColumnType::Category).column(&text, ColumnType::Text);
+            csv.read()?
         }
-        Err(message) => {
-            eprintln!("{message}\n\n{HELP}");
-            std::process::exit(2);
-        }
+        None => corpus(&label, &text)?,
     };
-    plywood::set_threads(options.threads)?;
-    let texts = match &options.csv {
-        Some(path) => LabelledTexts::read_csv(path, &options.label, &options.text)?,
-        None => corpus()?,
-    };
-    let (train, test) = {
-        let rows = options.train.unwrap_or(texts.len() / 5 * 4);
-        texts.split_at(rows)?
-    };
-    let classes = train.class_names().to_vec();
+    let (train, test) = halves(&table, train)?;
+    println!("{} training and {} test texts\n", train.rows(), test.rows());
 
-    // The vocabulary is fitted on the training rows alone, without the validation rows.
-    let validation = if options.all { 0 } else { train.len() / 10 };
-    let fitted_on = train.len() - validation;
-    let tokenizer = Tokenizer::words().bigrams(true);
-    let vocabulary =
-        Vocabulary::of(tokenizer).min_count(options.min_count).fit(&train.texts()[..fitted_on])?;
-    let data = |texts: &LabelledTexts| -> Result<_> {
-        let ids = vocabulary.encode(texts.texts(), options.length)?;
-        Ok(ArrayDataset::new(ids, texts.labels().to_vec())?
-            .with_class_names(classes.clone())
-            .with_remarks(texts.remarks()))
-    };
-    let (rows, test) = (data(&train)?, data(&test)?);
-    println!("{} training and {} test texts, {} tokens\n", rows.len(), test.len(), vocabulary.len());
-
-    let bag = || {
-        EmbeddingBag::vocabulary(vocabulary.len(), options.dimension)
-            .padding(Vocabulary::PADDING)
-            .initializer(Initializer::Normal { mean: 0.0, std_dev: 0.01 })
-    };
-    let mut model = Sequential::builder([options.length])
-        .seed(options.seed)
-        .layer(Concat::of([
-            Sequential::block().layer(bag()),
-            Sequential::block().layer(bag().mode(BagMode::Max)),
-        ]))
-        .layer(Dropout::rate(0.7))
-        .layer(Dense::units(classes.len()))
-        .layer(Softmax)
-        .build()?;
-    println!("{model}\n");
-
-    let batch = options.batch.min(rows.len() / 4).max(1);
-    let steps = (options.epochs * fitted_on.div_ceil(batch)) as f64;
-    let start = std::time::Instant::now();
-    let mut trainer = Trainer::new(CrossEntropy::default().label_smoothing(0.1), Adam::default())
-        .learning_rate(move |step: u64| 3e-3 * (1.0 - (step - 1) as f64 / steps).max(0.0))
-        .epochs(options.epochs)
-        .batch_size(batch)
-        .seed(options.seed)
-        .metric(Accuracy::default());
-    if !options.all {
-        let best = EarlyStopping::patience(options.epochs).monitor("val_accuracy"); // keeps the best epoch
-        trainer = trainer.validation_split(0.1).callback(best);
+    let batch = batch.min(train.rows() / 4).max(1);
+    let mut recipe = Recipe::new()
+        // The vocabulary is fitted on the training rows alone, without the validation rows.
+        .input(
+            Text::column(&text)
+                .tokenizer(Tokenizer::words().bigrams(true))
+                .min_count(min_count)
+                .max_size(1 << 24)
+                .length(length),
+        )
+        .output(Classes::column(&label))
+        .model(move |plan| {
+            let bag = || {
+                EmbeddingBag::vocabulary(plan.ids(), dimension)
+                    .padding(Vocabulary::PADDING)
+                    .initializer(Initializer::Normal { mean: 0.0, std_dev: 0.01 })
+            };
+            Sequential::builder(plan.shape())
+                .layer(Concat::of([
+                    Sequential::block().layer(bag()),
+                    Sequential::block().layer(bag().mode(BagMode::Max)),
+                ]))
+                .layer(Dropout::rate(0.7))
+                .layer(Dense::units(plan.units()))
+                .layer(Softmax)
+        })
+        .trainer(move |plan| {
+            let steps = (epochs * plan.rows().div_ceil(batch)) as f64;
+            let trainer = Trainer::new(CrossEntropy::default().label_smoothing(0.1), Adam::default())
+                .learning_rate(move |step: u64| 3e-3 * (1.0 - (step - 1) as f64 / steps).max(0.0))
+                .epochs(epochs)
+                .batch_size(batch)
+                .metric(Accuracy::default());
+            let best = EarlyStopping::patience(epochs); // keeps the best epoch
+            if all { trainer } else { trainer.callback(best) }
+        })
+        .seed(seed);
+    if !all {
+        recipe = recipe.validation_split(0.1);
     }
-    let history = trainer.fit(&mut model, &rows)?;
-    let train_seconds = start.elapsed().as_secs_f64();
+    let fitted = recipe.fit(&train)?;
+    println!("\n{}\n\n{fitted}", fitted.predictor.model());
 
-    let matrix = evaluate::confusion_matrix(&model, &test)?;
+    let matrix = test_matrix(&fitted.predictor, &test, &label)?;
     println!("\n{}\n", matrix.report());
-    let text = "a small puzzle game with coloured blocks";
-    let probabilities = model.predict(&vocabulary.encode(&[text], options.length)?)?;
-    println!("{text:?} has the predicted class {:?}", classes[plywood::argmax_rows(&probabilities)[0]]);
+    let some = "a small puzzle game with coloured blocks";
+    println!("{some:?}: {}", fitted.predictor.predict(some)?);
     println!("test accuracy {:.4}", matrix.accuracy());
-    if options.json {
+    if let Some(file) = &save {
+        fitted.predictor.save(file)?;
+        println!("ask it: cargo run --example predict -- {file} {some:?}");
+    }
+    if json {
+        let history = &fitted.history;
         let report = serde_json::json!({
-            "data": options.csv.as_deref().unwrap_or("built-in"),
-            "seed": options.seed,
+            "data": csv.as_deref().unwrap_or("built-in"),
+            "seed": seed,
             "threads": plywood::threads(),
             "epochs": history.epochs.len(),
-            "train_seconds": train_seconds,
+            "train_seconds": history.seconds(),
             "epoch_seconds": history.epochs.iter().map(|epoch| epoch.seconds).collect::<Vec<_>>(),
             "val_accuracy": history.get("val_accuracy"),
             "test_accuracy": matrix.accuracy(),
@@ -149,51 +137,41 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options {
-        csv: None,
-        label: "label".into(),
-        text: "text".into(),
-        train: None,
-        epochs: 12,
-        batch: 64,
-        dimension: 128,
-        min_count: 1,
-        length: 64,
-        seed: 0,
-        threads: plywood::threads(),
-        all: false,
-        json: false,
-    };
-    while let Some(name) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("{name} needs a value"));
-        match name.as_str() {
-            "--help" | "-h" => return Ok(None),
-            "--json" => options.json = true,
-            "--all" => options.all = true,
-            "--csv" => options.csv = Some(value()?),
-            "--label" => options.label = value()?,
-            "--text" => options.text = value()?,
-            "--train" => options.train = Some(number(&name, value()?)?),
-            "--epochs" => options.epochs = number(&name, value()?)?,
-            "--batch" => options.batch = number(&name, value()?)?,
-            "--dimension" => options.dimension = number(&name, value()?)?,
-            "--min-count" => options.min_count = number(&name, value()?)?,
-            "--length" => options.length = number(&name, value()?)?,
-            "--seed" => options.seed = number(&name, value()?)?,
-            "--threads" => options.threads = number(&name, value()?)?,
-            _ => return Err(format!("there is no option {name:?}")),
+/// Splits a table into the first rows, for training, and the others.
+fn halves(table: &Table, train: Option<String>) -> Result<(Table, Table)> {
+    let first = match train {
+        None => table.rows() / 5 * 4,
+        Some(number) => {
+            number.parse().ok().filter(|rows| (1..table.rows()).contains(rows)).ok_or_else(|| {
+                let expected = format!("from 1 to {}, so that rows are left for the test", table.rows() - 1);
+                Error::argument("--train", expected, number).help("Leave it out for four of five.")
+            })?
         }
-    }
-    Ok(Some(options))
+    };
+    let rows: Vec<usize> = (0..table.rows()).collect();
+    let (train, test) = rows.split_at(first);
+    Ok((table.select(train)?, table.select(test)?))
 }
 
-fn number<T: std::str::FromStr>(name: &str, value: String) -> Result<T, String> {
-    value.parse().map_err(|_| format!("{name} must be a whole number, got {value:?}"))
+/// Counts the answers for the test rows by their true classes.
+fn test_matrix(predictor: &Predictor, test: &Table, label: &str) -> Result<ConfusionMatrix> {
+    let names: Vec<&str> = predictor.output_block::<Classes>("output")?.names().collect();
+    let class = |name: &str| names.iter().position(|known| *known == name);
+    let answers = predictor.predict_table(test)?;
+    let (mut truth, mut predicted) = (Vec::new(), Vec::new());
+    for (name, answer) in test.column(label)?.as_texts()?.zip(&answers) {
+        let Some(name) = name else { continue }; // a row without a label
+        truth.push(class(name).ok_or_else(|| {
+            Error::data("a label of the test rows", format!("be one of {}", names.join(", ")), name)
+                .help("Train on more rows, so that they have each class.")
+        })?);
+        predicted.extend(answer.class().and_then(class));
+    }
+    Ok(ConfusionMatrix::new(names.len(), &truth, &predicted)?.with_class_names(names))
 }
 
 /// Makes 240 sentences in three classes by combining phrases: only enough to see the program work.
-fn corpus() -> Result<LabelledTexts> {
+fn corpus(label: &str, text: &str) -> Result<Table> {
     /// A class, and the beginnings, middles and ends of its sentences.
     type Parts = (&'static str, [&'static str; 4], [&'static str; 5], [&'static str; 4]);
     const PARTS: [Parts; 3] = [
@@ -216,14 +194,14 @@ fn corpus() -> Result<LabelledTexts> {
             ["for large matrices", "with error bounds", "for teaching", "from measured data"],
         ),
     ];
-    let (mut texts, mut labels) = (Vec::new(), Vec::new());
+    let (mut texts, mut classes) = (Vec::new(), Vec::new());
     for i in 0..80 {
         // 27 and 80 have no common factor, so each of the 80 combinations occurs once, in mixed order.
         let j = i * 27 % 80;
-        for (label, how, what, which) in PARTS {
-            texts.push(format!("{} {} {}", how[j % 4], what[j / 4 % 5], which[j / 20]));
-            labels.push(label);
+        for (class, how, what, which) in PARTS {
+            texts.push(Some(format!("{} {} {}", how[j % 4], what[j / 4 % 5], which[j / 20])));
+            classes.push(Some(class));
         }
     }
-    LabelledTexts::new(texts, &labels)
+    Table::new([Column::categories(label, classes), Column::texts(text, texts)])
 }
