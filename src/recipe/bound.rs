@@ -29,7 +29,7 @@ impl Recipe {
         let names: Vec<&Option<String>> = self.outputs.iter().map(|(name, _)| name).collect();
         for (place, (_, spec)) in self.outputs.iter().enumerate() {
             let name = Self::name(&names, place, "output")?;
-            targets.push((name, spec.read(table).map_err(|error| error.at(port("output", name)))?));
+            targets.push((name, spec.read(table, 2).map_err(|error| error.at(port("output", name)))?));
             excluded.extend(spec.columns());
         }
         excluded.extend(self.weights.iter().chain(&self.groups).map(String::as_str));

@@ -142,6 +142,6 @@ impl FittedBlocks {
         let targets = bound.targets.iter().zip(&self.outputs);
         let targets: Vec<_> = targets.map(|((_, raw), (name, _))| (name.as_str(), raw)).collect();
         let prepared = predictor.prepare_table(&bound.table.select(rows)?)?;
-        add_scores(evaluation, predictor, &predictor.infer(&prepared)?, &targets, rows)
+        add_scores(&mut evaluation.metrics, predictor, &predictor.infer(&prepared)?, &targets, rows)
     }
 }

@@ -10,6 +10,7 @@
 //! | [`Recipe::fit`] | trains once, with or without a part for validation |
 //! | [`Recipe::cross_validate`] | trains for each fold, and measures on what was held out |
 //! | [`Search::run_recipes`](crate::train::Search::run_recipes) | compares recipes |
+//! | [`Predictor::evaluate`](crate::predictor::Predictor::evaluate) | measures a predictor on another table |
 
 // | file | what is in it |
 // |---|---|
@@ -23,11 +24,13 @@
 // | `bound.rs`, `fitted_blocks.rs` | a recipe with a table; what is fitted to the training part |
 // | `fit.rs`, `validate.rs` | fitting; cross-validation and search |
 // | `same_rows.rs` | a run is resumed on the same data only |
+// | `evaluate.rs` | `Predictor::evaluate` |
 // | `scores.rs`, `telling.rs` | measuring answers in the units of the targets; columns that alone tell the targets |
 
 mod bound;
 mod build_model;
 mod data;
+mod evaluate;
 mod fit;
 mod fitted_blocks;
 mod plan;
@@ -42,6 +45,7 @@ mod validate;
 
 pub use build_model::BuildModel;
 pub use data::{EncodedRows, TargetKind};
+pub use evaluate::Scores;
 pub use fit::Fitted;
 pub use plan::Plan;
 pub use rows::RecipeRows;

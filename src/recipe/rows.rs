@@ -18,6 +18,12 @@ pub struct RecipeRows {
 }
 
 impl RecipeRows {
+    /// Returns the rows of the table that a sample stands for, counted from 0: one, or those of a group. Rows without a
+    /// target are in none.
+    pub fn rows_of(&self, sample: usize) -> &[usize] {
+        self.samples.get(sample).map_or(&[], Vec::as_slice)
+    }
+
     /// The rows of these samples.
     pub(super) fn rows(&self, samples: &[usize]) -> Vec<usize> {
         samples.iter().flat_map(|&sample| self.samples[sample].iter().copied()).collect()

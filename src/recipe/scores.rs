@@ -1,13 +1,13 @@
 //! Measuring answers in the units of the targets.
 
 use super::target::RawTarget;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::Predictions;
 use crate::predictor::{AnswerValue, Predictor};
-use crate::train::{Direction, Evaluation};
+use crate::train::Direction;
 
-/// Adds the scores of a predictor's answers for some rows to an evaluation, in which they replace those of the same names:
-/// the trainer's are of scaled targets.
+/// Adds the scores of a predictor's answers for some rows to metrics, in which they replace those of the same names: a
+/// trainer's are of scaled targets.
 ///
 /// | output | scores |
 /// |---|---|
@@ -17,7 +17,7 @@ use crate::train::{Direction, Evaluation};
 ///
 /// With several outputs each name begins with that of the output, as "category_accuracy".
 pub(super) fn add_scores(
-    evaluation: &mut Evaluation,
+    metrics: &mut Vec<(String, f64)>,
     predictor: &Predictor,
     predictions: &Predictions,
     targets: &[(&str, &RawTarget)],
@@ -30,11 +30,26 @@ pub(super) fn add_scores(
         if answers.is_empty() {
             continue;
         }
+        let fits = |(_, answer): &(usize, &AnswerValue)| match (raw, answer) {
+            (RawTarget::Classes { .. }, AnswerValue::Class { .. }) => true,
+            (RawTarget::Numbers { units, are_labels: true, .. }, AnswerValue::Labels(labels)) => {
+                labels.len() == *units
+            }
+            (RawTarget::Numbers { units, are_labels: false, .. }, AnswerValue::Numbers(numbers)) => {
+                numbers.len() == *units
+            }
+            _ => false,
+        };
+        if !answers.iter().all(fits) {
+            let what = format!("the targets of the output {output:?}");
+            return Err(Error::data(what, "be of the kind and number of its answers", "others")
+                .help("Classes are measured by `Classes::column`, labels by `Labels::columns`, numbers by `Numbers::column`."));
+        }
         for (name, value) in scores(raw, &answers) {
             let name = if targets.len() == 1 { name } else { format!("{output}_{name}") };
-            match evaluation.metrics.iter_mut().find(|(known, _)| *known == name) {
+            match metrics.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, known)) => *known = value,
-                None => evaluation.metrics.push((name, value)),
+                None => metrics.push((name, value)),
             }
         }
     }

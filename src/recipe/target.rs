@@ -87,8 +87,8 @@ impl TargetSpec {
         }
     }
 
-    /// Reads the targets of a whole table, so that all parts have the same classes.
-    pub(super) fn read(&self, table: &Table) -> Result<RawTarget> {
+    /// Reads the targets of a whole table, so that all parts have the same classes. There must be at least this many.
+    pub(super) fn read(&self, table: &Table, least: usize) -> Result<RawTarget> {
         let from_columns = match &self.0 {
             Kind::Classes(classes) => classes.source().is_some(),
             Kind::Labels(labels) => labels.is_of_columns(),
@@ -100,7 +100,7 @@ impl TargetSpec {
         }
         match &self.0 {
             Kind::Classes(classes) => {
-                let (labels, names) = classes_of(table.column(classes.source().unwrap_or_default())?)?;
+                let (labels, names) = classes_of(table.column(classes.source().unwrap_or_default())?, least)?;
                 Ok(RawTarget::Classes { labels, names })
             }
             Kind::Labels(labels) => {
@@ -169,7 +169,7 @@ fn rows_of(columns: Vec<Vec<f64>>, are_labels: bool) -> Result<RawTarget> {
 }
 
 /// The classes of a column: the words that occur, sorted, and each row's.
-fn classes_of(column: &Column) -> Result<(Vec<Option<usize>>, Vec<String>)> {
+fn classes_of(column: &Column, least: usize) -> Result<(Vec<Option<usize>>, Vec<String>)> {
     let (labels, names) = match column.column_type() {
         ColumnType::Category => {
             let categories = column.as_categories()?;
@@ -195,7 +195,7 @@ fn classes_of(column: &Column) -> Result<(Vec<Option<usize>>, Vec<String>)> {
     let names: Vec<String> = names;
     let mut occurs = vec![false; names.len()];
     labels.iter().flatten().for_each(|&label: &usize| occurs[label] = true);
-    if occurs.iter().filter(|occurs| **occurs).count() < 2 {
+    if occurs.iter().filter(|occurs| **occurs).count() < least {
         let only = occurs.iter().position(|occurs| *occurs).map(|label| &names[label]);
         let found = only.map_or("none".to_owned(), |name| format!("only {:?}", cut(name)));
         return Err(Error::data(
