@@ -428,3 +428,59 @@ fn a_golden_predictor_is_read_and_answers_as_when_it_was_written() {
         ]
     );
 }
+
+/// Errors and notes count the rows of the whole, behind a piece and after a selection.
+#[test]
+fn errors_name_the_row_of_the_whole() {
+    let model = Sequential::builder([1])
+        .layer(Dense::units(2).initializer(Initializer::Constant(1.0)))
+        .layer(Softmax);
+    let predictor = Predictor::new(model.build().unwrap())
+        .input(Features::named(["x"]))
+        .output(Classes::named(["a", "b"]));
+    let predictor = predictor.build().unwrap();
+    let numbers = |at: usize, x: f64| (0..9_000).map(move |row| if row == at { x } else { 1.0 });
+    // Finite in f32, and NaN in the softmax of infinite logits.
+    let table = Table::new([Column::numbers("x", numbers(8_195, 3e38)).unwrap()]).unwrap();
+    let large = Sequential::builder([1])
+        .layer(Dense::units(2).initializer(Initializer::Constant(9.0)))
+        .layer(Softmax);
+    let large = predictor.with_model(large.build().unwrap()).unwrap();
+    let error = large.predict_table(&table).unwrap_err().to_string();
+    assert!(error.contains("the output for row 8196 must be a number, got NaN."), "{error}");
+    let gap = Table::new([Column::numbers("x", numbers(8_195, f64::NAN)).unwrap()]).unwrap();
+    for table in [gap.clone(), gap.select(&[3, 8_195, 7]).unwrap()] {
+        let error = predictor.predict_table(&table).unwrap_err().to_string();
+        assert!(error.contains("row 8196, column \"x\" must have a value, got a missing one."), "{error}");
+    }
+}
+
+#[cfg(feature = "images")]
+#[test]
+fn images_of_a_file_are_found_beside_it_and_named_by_their_row() {
+    let folder = crate::folder::Folder::new("predictor-photos");
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::GrayImage::from_raw(28, 28, vec![9; 784])
+        .unwrap()
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    folder.write("photos/a.png", png.get_ref());
+    folder.write("photos/broken.png", &png.get_ref()[..60]);
+    let predictor = of_garments();
+    let csv = |lines: &str| folder.write("list.csv", format!("input,id\n{lines}").as_bytes());
+    let path = csv("photos/a.png,1\nphotos/a.png,2\n");
+    let mut classes = Vec::new();
+    let rows = predictor.predict_csv(&path, |_, answers| {
+        classes.extend(answers.iter().map(|answer| answer.class().map(str::to_owned)));
+        Ok(())
+    });
+    assert_eq!((rows.unwrap(), classes.len()), (2, 2));
+    for (lines, expected) in [
+        ("photos/a.png,1\nphotos/none.png,2\n", "row 2, column \"input\": could not read"),
+        ("photos/a.png,1\nphotos/a.png,2\nphotos/broken.png,3\n", "row 3, column \"input\": "),
+        ("photos/a.png,1\n,2\n", "row 2, column \"input\" must have an image, got nothing."),
+    ] {
+        let error = predictor.predict_csv(csv(lines), |_, _| Ok(())).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
