@@ -127,6 +127,7 @@ fn save(model: &Sequential, test: &Images, path: &Path) -> Result<()> {
     }
     if let Some(image) = first {
         println!("ask it: cargo run --example predict -- {} {}", path.display(), image.display());
+        println!("(photos on a light background: add --invert, as these images are light on black)");
     }
     Ok(())
 }

@@ -307,7 +307,7 @@ pub(in crate::nn) fn of_type<F: Scalar, M: Model<F> + 'static>(
 ) -> Result<M> {
     model.into_any().downcast().map(|model| *model).map_err(|_| {
         Error::data("the model", format!("be a `{name}`"), "one of another type")
-            .help("Use it as a `dyn Model`, which is trained, saved and predicts as well.")
+            .help("Load it with `plywood::load`, and use it as a `dyn Model`, which is trained, saved and predicts as well.")
     })
 }
 

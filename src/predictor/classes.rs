@@ -137,7 +137,8 @@ impl OutputBlock for Classes {
         self.check()?;
         let width = shape.iter().product::<usize>();
         let binary = self.is_binary(width);
-        if shape.len() > 1 || width != self.names.len() && !binary {
+        let of_softmax = matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax);
+        if shape.len() > 1 || width != self.names.len() && (!binary || of_softmax) {
             let expected = format!("[{}], one number for each class", self.names.len());
             return Err(Error::shape("the output", expected, shape).help(
                 "Give the last layer a unit for each class, or name as many classes as it has units.",

@@ -44,15 +44,65 @@ impl Predictor {
         path: impl AsRef<Path>,
         take: impl FnMut(&Table, Vec<Answer>) -> Result<()>,
     ) -> Result<usize> {
+        self.predict_csv_keeping(path, &[], take)
+    }
+
+    /// [`predict_csv`](Predictor::predict_csv), with further columns of the file in the tables that `take` gets: an id to write
+    /// beside the answer. A column that the training file did not have is read as texts.
+    ///
+    /// ```no_run
+    /// use plywood::prelude::*;
+    ///
+    /// let predictor = Predictor::load("adult.plywood")?;
+    /// let mut lines = String::from("id,answer\n");
+    /// predictor.predict_csv_keeping("new.csv", &["id"], |rows, answers| {
+    ///     for (id, answer) in rows.column("id")?.as_texts()?.zip(&answers) {
+    ///         lines += &format!("{},{}\n", id.unwrap_or(""), answer.class().unwrap_or("none"));
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`predict_csv`](Predictor::predict_csv); the file must have these columns, too.
+    pub fn predict_csv_keeping(
+        &self,
+        path: impl AsRef<Path>,
+        columns: &[&str],
+        take: impl FnMut(&Table, Vec<Answer>) -> Result<()>,
+    ) -> Result<usize> {
         let path = path.as_ref();
+        self.predict_pieces(self.csv_pieces(path, columns, ROWS)?, &path.display().to_string(), take)
+    }
+
+    /// Reads a whole CSV file in the form of the training file: the columns that the predictor takes, and these. It is for a
+    /// test file, with the targets: `predictor.evaluate(&predictor.read_csv("test.csv", &["kind"])?, Classes::column("kind"))`.
+    ///
+    /// # Errors
+    /// As [`predict_csv`](Predictor::predict_csv); the file must have these columns, and a row.
+    pub fn read_csv(&self, path: impl AsRef<Path>, columns: &[&str]) -> Result<Table> {
+        let path = path.as_ref();
+        match self.csv_pieces(path, columns, usize::MAX)?.next() {
+            Some(table) => table,
+            None => Err(Error::format("the file", "have rows", "none")
+                .help("Check the file.")
+                .at(format!("read {}", path.display()))),
+        }
+    }
+
+    /// Begins to read a file: the columns that the predictor takes, and these.
+    fn csv_pieces(&self, path: &Path, more: &[&str], rows: usize) -> Result<TablePieces> {
         let place = |error: Error| error.at(format!("predict {}", path.display()));
-        let pieces = match &self.csv_form {
-            Some(form) => {
-                form.pieces(path, &self.file_columns().map_err(place)?, ROWS).map_err(of_another_form)
+        let Some(form) = &self.csv_form else { return Csv::file(path).pieces(rows) };
+        let mut columns = self.file_columns().map_err(place)?;
+        for &name in more {
+            let known = form.columns().find(|(known, _)| *known == name);
+            if columns.iter().all(|(known, _)| *known != name) {
+                columns.push((name, known.map_or(&ColumnType::Text, |(_, column_type)| column_type)));
             }
-            None => Csv::file(path).pieces(ROWS),
-        };
-        self.predict_pieces(pieces?, &path.display().to_string(), take)
+        }
+        form.pieces(path, &columns, rows).map_err(of_another_form)
     }
 
     /// [`predict_csv`](Predictor::predict_csv) from any reader, which errors name by `name`, for a predictor that knows the

@@ -50,7 +50,6 @@ fn column_of_rows(
                 Raw::Text(text) => Some(text.clone()),
                 // A code: 7 and 7.0 are "7".
                 Raw::Number(number) => Some(number.to_string()),
-                Raw::Boolean(value) => Some(value.to_string()),
                 _ => None,
             })?;
             Ok(Column::categories(name, words))
@@ -151,7 +150,9 @@ fn advice(column_type: &ColumnType) -> &'static str {
         ColumnType::Number => "Give a number, or `null` for a missing one; a text is not converted.",
         ColumnType::Boolean { .. } => "Give true or false, or one of the two words.",
         ColumnType::Date(_) => "Write the date in this form.",
-        ColumnType::Category => "Give its word as a text.",
+        ColumnType::Category => {
+            "Give its word as a text, not true or false; a column of two words is read as booleans by `Csv::column(name, ColumnType::Boolean { … })`."
+        }
         ColumnType::Image => {
             "Give `Raw::file(path)`, `Raw::image(bytes)` of a PNG or JPEG file, or `Pixels`; a text is not read as a path."
         }

@@ -131,8 +131,13 @@ impl Numbers {
 impl OutputBlock for Numbers {
     const KIND: Kind = Kind::builtin("numbers");
 
-    fn check_output(&self, shape: &[usize], _: OutputActivation) -> Result<()> {
+    fn check_output(&self, shape: &[usize], activation: OutputActivation) -> Result<()> {
         self.check()?;
+        let of_softmax = matches!(activation, OutputActivation::Softmax | OutputActivation::LogSoftmax);
+        if self.columns && of_softmax {
+            return Err(Error::data("the output", "be able to take any value", "probabilities of softmax")
+                .help("Leave Softmax out: numbers are predicted by a linear last layer."));
+        }
         let width = shape.iter().product::<usize>();
         if !self.names.is_empty() && (shape.len() > 1 || width != self.names.len()) {
             let expected = format!("[{}], one number for each name", self.names.len());

@@ -12,6 +12,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     rows: usize,
+    /// The number of rows without a target.
+    left_out: usize,
     values: Vec<(String, f64)>,
 }
 
@@ -35,6 +37,9 @@ impl Scores {
 impl fmt::Display for Scores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "measured on {} rows", grouped(self.rows))?;
+        if self.left_out > 0 {
+            write!(f, ", {} without a target left out", grouped(self.left_out))?;
+        }
         let width = self.values().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         self.values().try_for_each(|(name, value)| write!(f, "\n{name:width$}  {value:.4}"))
     }
@@ -101,7 +106,7 @@ impl Predictor {
             let prepared = self.prepare_table(&table.select(&rows)?)?;
             let mut values = Vec::new();
             add_scores(&mut values, self, &self.infer(&prepared)?, &[(output, &raw)], &rows)?;
-            Ok(Scores { rows: rows.len(), values })
+            Ok(Scores { rows: rows.len(), left_out: table.rows() - rows.len(), values })
         };
         evaluate().map_err(|error: Error| error.at("evaluate"))
     }

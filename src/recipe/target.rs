@@ -259,7 +259,10 @@ fn numbers_of(column: &Column, log: bool) -> Result<Vec<f64>> {
     if *column.column_type() != ColumnType::Number {
         let what = format!("column {:?}", cut(column.name()));
         return Err(Error::data(what, "hold numbers", column.column_type())
-            .help("Only numbers are predicted as numbers; classes by `Classes::column`."));
+            .help(
+                "Classes are predicted by `Classes::column`. If it should be numbers: `Csv::column(name, ColumnType::Number)` names \
+                 the first row that is none; a later file is read as the training file by `Predictor::read_csv`.",
+            ));
     }
     let numbers = column.as_numbers()?;
     match numbers.iter().position(|&x| log && x <= -1.0) {

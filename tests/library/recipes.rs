@@ -589,3 +589,56 @@ fn a_row_means_the_same_in_a_file_a_table_and_as_values() {
     let made = fitted.predictor.predict_table(&Table::new(columns).unwrap()).unwrap();
     assert_eq!(made.iter().map(|answer| answer.to_string()).collect::<Vec<_>>(), of_table);
 }
+
+#[test]
+fn a_later_file_is_read_as_the_training_file_with_columns_of_ones_choice() {
+    let folder = crate::folder::Folder::new("recipe-csv");
+    let lines = |from: usize| -> String {
+        let line = |row: usize| {
+            format!(
+                "{row};{},5;{};{}\n",
+                row % 40,
+                ["ja", "nein"][row % 2],
+                ["hoch", "tief"][usize::from(row % 40 < 20)]
+            )
+        };
+        (from..from + 80).map(line).collect()
+    };
+    let train = folder.write("train.csv", format!("id;x;fein;art\n{}", lines(0)).as_bytes());
+    let table = plywood::data::Csv::file(&train).ignore(["id"]).read().unwrap();
+    assert!(
+        matches!(table.column("fein").unwrap().column_type(), plywood::data::ColumnType::Boolean { yes, .. } if yes == "ja")
+    );
+    let error = table.column("id").unwrap_err().to_string();
+    assert!(error.ends_with("It was left out by `Csv::ignore`."), "{error}");
+    let fitted = Recipe::new()
+        .input(Columns::of(["x", "fein"]))
+        .output(Classes::column("art"))
+        .model(|plan| Sequential::builder(plan.shape()).layer(Dense::units(plan.units())).layer(Softmax))
+        .trainer(|_| trainer(30))
+        .fit(&table)
+        .unwrap();
+    let test = folder.write("test.csv", format!("id;x;fein;art\n{};{};;\n", lines(80), "80").as_bytes());
+    let table = fitted.predictor.read_csv(&test, &["art"]).unwrap();
+    let scores = fitted.predictor.evaluate(&table, Classes::column("art")).unwrap();
+    assert!(scores.rows() == 80 && scores.get("accuracy") > Some(0.9), "{scores}");
+    assert!(scores.to_string().starts_with("measured on 80 rows, 1 without a target left out\n"), "{scores}");
+    let mut ids = Vec::new();
+    let count = fitted.predictor.predict_csv_keeping(&test, &["id", "x"], |rows, answers| {
+        let numbers = rows.column("x")?.as_numbers()?;
+        ids.extend(
+            rows.column("id")?
+                .as_texts()?
+                .zip(numbers)
+                .zip(answers)
+                .map(|((id, x), answer)| format!("{id:?} {x} {}", answer.class().unwrap())),
+        );
+        Ok(())
+    });
+    assert_eq!((count.unwrap(), ids[0].as_str()), (81, "Some(\"80\") 0.5 tief"));
+    let bad = folder.write("bad.csv", b"x;fein\n1.5;ja\n");
+    let error = fitted.predictor.predict_csv(&bad, |_, _| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("got \"1.5\". In this form numbers have a decimal comma"), "{error}");
+    let error = fitted.predictor.predict(json!({"x": 1, "fein": 1})).unwrap_err().to_string();
+    assert!(error.contains("must be \"nein\" or \"ja\", got the number 1."), "{error}");
+}

@@ -94,6 +94,14 @@ impl Build {
         &self.name
     }
 
+    /// How numbers are written, in a column of them.
+    pub fn number_form(&self) -> Option<NumberForm> {
+        match &self.values {
+            Values::Numbers { form, .. } => Some(*form),
+            _ => None,
+        }
+    }
+
     pub fn column_type(&self) -> &ColumnType {
         &self.column_type
     }

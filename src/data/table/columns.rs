@@ -108,7 +108,10 @@ impl Table {
     pub fn column(&self, name: &str) -> Result<&Column> {
         match self.columns.iter().find(|column| column.name() == name) {
             Some(column) => Ok(column),
-            None => Err(no_column(name, self.columns())),
+            None => match self.form().is_some_and(|form| form.ignores(name)) {
+                true => Err(no_column(name, self.columns()).help("It was left out by `Csv::ignore`.")),
+                false => Err(no_column(name, self.columns())),
+            },
         }
     }
 

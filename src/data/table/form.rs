@@ -74,6 +74,11 @@ impl CsvForm {
         read.map(|column| (column.name.as_str(), &column.column_type))
     }
 
+    /// Whether a column of the file is not read.
+    pub(super) fn ignores(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name && !column.is_read)
+    }
+
     /// Returns whether a text, without spaces at its ends, stands for a missing value in a column of this type.
     pub(crate) fn is_missing(&self, text: &str, column_type: &ColumnType) -> bool {
         let is_words = matches!(column_type, ColumnType::Category | ColumnType::Text);

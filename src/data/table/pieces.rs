@@ -227,8 +227,14 @@ fn wrong(column: &Build, row: usize, field: &[u8], fault: Fault) -> Error {
         return not_utf8(what, field);
     }
     let found = format!("{:?}", cut(&String::from_utf8_lossy(field)));
-    Error::format(what, format!("be {} or missing", column.column_type()), found)
-        .help("Correct it; a mark of missing values has to be known when the form is made (`Csv::missing`).")
+    let form = column.number_form().map_or(String::new(), |form| {
+        let decimal = if form.decimal == ',' { "comma" } else { "point" };
+        let thousands = form.thousands.map_or("nothing".to_owned(), |mark| format!("{mark:?} or nothing"));
+        format!("In this form numbers have a decimal {decimal}, and {thousands} between thousands. ")
+    });
+    Error::format(what, format!("be {} or missing", column.column_type()), found).help(format!(
+        "{form}Correct it, or read the file with other settings of `Csv`; marks of missing values are set by `Csv::missing`."
+    ))
 }
 
 /// For each field of a row the column it goes to; and the columns, in the order in which they are wanted.

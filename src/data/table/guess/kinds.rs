@@ -3,8 +3,23 @@
 use super::dates::Dates;
 use crate::data::table::number::NumberForm;
 
-/// Pairs of words for no and yes, in lower case.
-pub(super) const BOOLEANS: [[&str; 2]; 4] = [["no", "yes"], ["n", "y"], ["false", "true"], ["f", "t"]];
+/// Pairs of words for no and yes, in lower case: English, German, French, Spanish, Italian, Portuguese, Dutch.
+pub(super) const BOOLEANS: [[&str; 2]; 14] = [
+    ["no", "yes"],
+    ["n", "y"],
+    ["false", "true"],
+    ["f", "t"],
+    ["nein", "ja"],
+    ["n", "j"],
+    ["falsch", "wahr"],
+    ["non", "oui"],
+    ["faux", "vrai"],
+    ["no", "sí"],
+    ["no", "si"],
+    ["não", "sim"],
+    ["nao", "sim"],
+    ["nee", "ja"],
+];
 
 /// Whether a field is a number with either decimal mark.
 pub(super) fn is_number(field: &[u8]) -> bool {
