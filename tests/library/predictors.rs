@@ -484,3 +484,35 @@ fn images_of_a_file_are_found_beside_it_and_named_by_their_row() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn numbers_are_answered_in_another_process() {
+    let numbers = arr2(&[[5.1f32, 3.5, 1.4], [7.0, 3.2, 4.7], [6.3, 3.3, 6.0]]);
+    let normalizer = Normalizer::standard().fit_tensor(&numbers.clone().into_dyn()).unwrap();
+    let model = Sequential::builder([3])
+        .seed(2)
+        .layer(Dense::units(4))
+        .layer(Tanh)
+        .layer(Dense::units(2))
+        .build()
+        .unwrap();
+    let expected = model.predict(&normalizer.transform(numbers.clone().into_dyn()).unwrap()).unwrap();
+    let answers = Numbers::named(["width", "height"]).unit("cm");
+    let features = Features::named(["a", "b", "c"]).normalizer(normalizer.clone()).unwrap();
+    let named = Predictor::new(model.clone()).input(features).output(answers.clone()).build().unwrap();
+    let array = Features::of_shape([3]).normalizer(normalizer).unwrap();
+    let whole = Predictor::new(model).input(array).output(answers).build().unwrap();
+    let rows: Vec<serde_json::Value> =
+        numbers.outer_iter().map(|row| serde_json::json!({"a": row[0], "b": row[1], "c": row[2]})).collect();
+    answers_in_another_process("predictor-numbers", &named, &rows, &[]);
+    let lists: Vec<serde_json::Value> =
+        numbers.outer_iter().map(|row| serde_json::json!(row.to_vec())).collect();
+    answers_in_another_process("predictor-array", &whole, &lists, &[]);
+    for (predictor, rows) in [(&named, &rows), (&whole, &lists)] {
+        let rows: Vec<Row> = rows.iter().map(Row::from).collect();
+        assert_eq!(
+            predictor.infer(&predictor.prepare(&rows).unwrap()).unwrap().get("output").unwrap(),
+            &expected
+        );
+    }
+}

@@ -235,7 +235,7 @@ fn faults_name_row_and_column() {
             .contains("row 2 must have 2 fields, as the header has, got 1. Put quotes")
     );
     let wrong = csv("city,n\nUlm,1\nBonn,x\n").column("n", ColumnType::Number);
-    assert!(error(&wrong).contains("row 2, column \"n\" must be a number or missing, got \"x\". Correct it"));
+    assert!(error(&wrong).contains("row 2, column \"n\" must be a number or missing, got \"x\". In this form numbers have a decimal point"));
     let near = csv("city,size,n\nUlm,1,2\n").ignore(["sizes"]);
     assert!(
         error(&near).contains("must have a column \"sizes\", got size, city, n. A setting names it"),
