@@ -227,6 +227,11 @@ impl Metadata {
     }
 }
 
+/// Returns the content of a file with a sound head.
+pub(super) fn content(source: &mut Source<impl Read>) -> Option<Content> {
+    read_head(source, None).ok()?.content
+}
+
 /// Reads the metadata of a file.
 fn read_metadata(source: &mut Source<impl Read>) -> Result<Metadata> {
     let head = read_head(source, None)?;

@@ -105,6 +105,11 @@ fn read(source: &mut Source<impl Read>, layers: Layers<'_>) -> Result<(Box<dyn I
     })
 }
 
+/// Returns whether these bytes begin as those of a predictor's file.
+pub(crate) fn is_predictor(bytes: &[u8]) -> bool {
+    container::content(&mut Source::of(bytes)) == Some(Content::Predictor)
+}
+
 /// The error for a kind of block that is not in the list of known ones.
 pub(crate) fn unknown_block<'a>(kind: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known = known.collect::<Vec<_>>().join(", ");

@@ -15,6 +15,7 @@ use crate::shown::cut;
 use crate::tensor::Tensor;
 use crate::threads::try_each;
 use ndarray::{Array2, ArrayViewD, ArrayViewMutD, Axis, Slice};
+use std::ops::Range;
 
 /// The predictions of a model for each of its outputs: the result of
 /// [`predict_named`](super::Predict::predict_named).
@@ -90,6 +91,27 @@ impl<F: Scalar> Predictions<F> {
     /// When the model has no such output.
     pub fn take(&mut self, name: &str) -> Result<Tensor<F>> {
         self.at(name).map(|at| self.outputs.remove(at).2)
+    }
+
+    /// Returns the predictions for some of the samples.
+    ///
+    /// # Errors
+    /// When there are not as many.
+    pub fn rows(&self, rows: Range<usize>) -> Result<Self> {
+        let some = self.outputs.iter().map(|(port, known, output)| {
+            let found = output.shape().first().copied().unwrap_or(0);
+            if rows.start > rows.end || rows.end > found {
+                return Err(Error::argument(
+                    "the rows",
+                    format!("within the {found} predictions"),
+                    format!("{rows:?}"),
+                )
+                .help("Count them from 0."));
+            }
+            let some = output.slice_axis(Axis(0), Slice::from(rows.clone())).to_owned();
+            Ok((port.clone(), *known, some))
+        });
+        Ok(Self { outputs: some.collect::<Result<_>>()? })
     }
 
     /// Returns the most probable class of each sample, as [`predict_classes`](super::Predict::predict_classes) does.

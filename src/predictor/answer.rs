@@ -103,6 +103,17 @@ impl Answer {
         self.values.iter().find_map(AnswerValue::number)
     }
 
+    /// Keeps at most this number of classes in each list of the most probable ones.
+    #[must_use]
+    pub fn top(mut self, classes: usize) -> Self {
+        for value in &mut self.values {
+            if let AnswerValue::Class { ranked, .. } = value {
+                ranked.truncate(classes.max(1));
+            }
+        }
+        self
+    }
+
     /// Returns what was filled, unknown, cut or resized.
     pub fn notes(&self) -> &[Note] {
         &self.notes

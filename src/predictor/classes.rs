@@ -9,6 +9,7 @@ use crate::nn::OutputActivation;
 use crate::shown::count;
 use crate::state::Kind;
 use crate::tensor::{Tensor, slice};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -122,6 +123,17 @@ impl Classes {
                 .help("0 always gives a class."));
         }
         Ok(())
+    }
+
+    /// The probabilities of all classes, `[rows, classes]`, in the order of their names.
+    pub(super) fn all(&self, output: &Tensor, activation: OutputActivation) -> Result<Array2<f32>> {
+        let width = output.shape().iter().skip(1).product::<usize>();
+        let binary = self.is_binary(width);
+        let probabilities = Scores::of(self.link, activation, !binary)?.probabilities(output, !binary)?;
+        let row = |row: &[f32]| if binary { vec![1.0 - row[0], row[0]] } else { row.to_vec() };
+        let all: Vec<f32> = slice(&probabilities).chunks_exact(width.max(1)).flat_map(row).collect();
+        Array2::from_shape_vec((all.len() / self.names.len().max(1), self.names.len()), all)
+            .map_err(Error::custom)
     }
 
     /// Whether a single output stands for two classes.

@@ -85,6 +85,11 @@ impl Predictor {
         Self::decode(model, sections, blocks)
     }
 
+    /// Returns whether these bytes are a predictor's file by their head, rather than the file of a model without blocks.
+    pub fn is_in(bytes: &[u8]) -> bool {
+        predictor::is_predictor(bytes)
+    }
+
     /// Reads a predictor from the bytes of a file, for a program that contains nothing of training: see
     /// [`InferRegistry`].
     ///

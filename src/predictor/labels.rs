@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::nn::OutputActivation;
 use crate::state::Kind;
 use crate::tensor::{Tensor, slice};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -92,6 +93,14 @@ impl Labels {
     /// Whether a recipe takes the labels from columns.
     pub(crate) fn is_of_columns(&self) -> bool {
         self.columns
+    }
+
+    /// The probabilities of all labels, `[rows, labels]`, in the order of their names.
+    pub(super) fn all(&self, output: &Tensor, activation: OutputActivation) -> Result<Array2<f32>> {
+        let probabilities = Scores::of(self.link, activation, false)?.probabilities(output, false)?;
+        let all = slice(&probabilities).to_vec();
+        Array2::from_shape_vec((all.len() / self.names.len().max(1), self.names.len()), all)
+            .map_err(Error::custom)
     }
 
     /// Checks that the settings are sound.

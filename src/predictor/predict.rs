@@ -4,6 +4,7 @@ use super::answer::{Answer, AnswerValue};
 use super::build::{PortInput, PortOutput, Predictor};
 use super::classes::Classes;
 use super::fields::{columns_of_rows, columns_of_table};
+use super::labels::Labels;
 use super::output::OutputBlock;
 use super::prepared::Prepared;
 use super::raw::Row;
@@ -12,8 +13,9 @@ use crate::error::{Error, Result};
 use crate::nn::{Predict, Predictions};
 use crate::predictions::nan_sample;
 use crate::preprocessing::{Note, Notes};
-use crate::shown::cut;
+use crate::shown::{cut, listed};
 use crate::tensor::Tensor;
+use ndarray::Array2;
 use std::ops::Range;
 
 /// The most numbers that are prepared at a time, 64 MiB, and the most rows.
@@ -83,13 +85,15 @@ impl Predictor {
     /// The first stage: prepares rows for the model.
     ///
     /// ```
+    /// use plywood::predictor::Prepared;
     /// use plywood::prelude::*;
     ///
     /// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
     /// let predictor =
     ///     Predictor::new(model).input(Features::of_shape([2])).output(Classes::named(["no", "yes"])).build()?;
-    /// let mut batch = predictor.prepare(&[Row::from([1.0, 2.0])])?; // a request
-    /// batch.append(predictor.prepare(&[Row::from([3.0, 4.0])])?)?; // another one
+    /// let requests = [[1.0, 2.0], [3.0, 4.0]].map(|x| predictor.prepare(&[Row::from(x)]));
+    /// let [first, second] = requests;
+    /// let batch = Prepared::join(&[first?, second?])?;
     /// let outputs = predictor.infer(&batch)?;
     /// let answers = predictor.answer(&outputs, batch.notes().to_vec())?;
     /// assert_eq!(answers[1].probability(), predictor.predict([3.0, 4.0])?.probability());
@@ -171,6 +175,37 @@ impl Predictor {
         self.answer_from(predictions, notes, 0)
     }
 
+    /// Returns the probabilities of all classes, or of all labels, of an output, `[rows, names]`, in the order of their
+    /// names.
+    ///
+    /// # Errors
+    /// When there is no such output, it stands for something else, or an output is not finite.
+    pub fn probabilities(&self, predictions: &Predictions, output: &str) -> Result<Array2<f32>> {
+        let (place, PortOutput { activation, block }) = self.output_at(output)?;
+        let tensor = predictions.get(output)?;
+        let block = block.as_any();
+        let probabilities = if let Some(classes) = block.downcast_ref::<Classes>() {
+            check_numbers(tensor, 0).and_then(|()| classes.all(tensor, *activation))
+        } else if let Some(labels) = block.downcast_ref::<Labels>() {
+            check_numbers(tensor, 0).and_then(|()| labels.all(tensor, *activation))
+        } else {
+            let kind = self.parts.outputs[place].block.kind();
+            Err(Error::argument("the block of the output", "one of classes or labels", format!("{kind:?}"))
+                .help("Read its answer: `Predictor::answer`."))
+        };
+        probabilities.map_err(|error| error.at(format!("output {}", cut(output))))
+    }
+
+    /// The place and block of an output.
+    fn output_at(&self, output: &str) -> Result<(usize, &PortOutput)> {
+        let names = &self.parts.output_names;
+        let place = names.iter().position(|name| **name == *output);
+        place.map(|place| (place, &self.parts.outputs[place])).ok_or_else(|| {
+            let what = format!("the output {:?}", cut(output));
+            Error::data(what, "be one of the predictor's", listed(names, 20)).help("Name one of these.")
+        })
+    }
+
     fn answer_from(&self, predictions: &Predictions, notes: Vec<Note>, first: usize) -> Result<Vec<Answer>> {
         let mut answers: Vec<Answer> = Vec::new();
         for (number, (name, output)) in self.parts.output_names.iter().zip(&self.parts.outputs).enumerate() {
@@ -208,11 +243,7 @@ impl Predictor {
 
     /// The answers of an output with all classes, for scores.
     pub(crate) fn full_answers(&self, predictions: &Predictions, output: &str) -> Result<Vec<AnswerValue>> {
-        let place = self.parts.output_names.iter().position(|name| **name == *output);
-        let PortOutput { activation, block } =
-            place.map(|place| &self.parts.outputs[place]).ok_or_else(|| {
-                Error::custom(format!("the output {output:?} must be there, got none of this name"))
-            })?;
+        let (_, PortOutput { activation, block }) = self.output_at(output)?;
         let output = predictions.get(output)?;
         match block.as_any().downcast_ref::<Classes>() {
             Some(classes) => classes.clone().top(usize::MAX).answer(output, *activation),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 /// Rows that are prepared for a model: a tensor for each of its inputs, and notes for the answers.
 ///
-/// A server prepares each request on its own, [appends](Prepared::append) what arrives within some milliseconds, infers
-/// once, and splits the answers.
+/// A server prepares each request on its own, [joins](Prepared::join) those that wait, infers once, and splits the
+/// outputs by [`Predictions::rows`](crate::nn::Predictions::rows).
 #[derive(Clone, Debug)]
 pub struct Prepared {
     pub(super) rows: usize,
@@ -54,26 +54,53 @@ impl Prepared {
         &self.notes
     }
 
-    /// Appends the rows of another, which the same predictor has prepared.
+    /// Returns rows that need no preparation: a tensor for each input of a model, `[rows, …]`.
     ///
     /// # Errors
-    /// When the inputs differ.
-    pub fn append(&mut self, other: Self) -> Result<()> {
+    /// When there is no tensor, or the numbers of rows differ.
+    pub fn of_tensors<N: Into<Arc<str>>>(inputs: impl IntoIterator<Item = (N, Tensor)>) -> Result<Self> {
+        let inputs: Vec<(Arc<str>, Tensor)> =
+            inputs.into_iter().map(|(name, tensor)| (name.into(), tensor)).collect();
+        let rows = |tensor: &Tensor| tensor.shape().first().copied().unwrap_or(0);
+        let Some(count) = inputs.first().map(|(_, tensor)| rows(tensor)) else {
+            return Err(Error::argument("the inputs", "at least 1", "none").help("Give those of the model."));
+        };
+        match inputs.iter().find(|(_, tensor)| rows(tensor) != count) {
+            None => Ok(Self { rows: count, inputs, notes: Vec::new() }),
+            Some((name, tensor)) => {
+                let what = format!("the input {:?}", cut(name));
+                Err(Error::data(what, format!("have {count} rows as the first"), rows(tensor))
+                    .help("Give as many rows for each input."))
+            }
+        }
+    }
+
+    /// Returns the rows of all, in order, which the same predictor has prepared.
+    ///
+    /// # Errors
+    /// When there are none, or their inputs differ in names or shapes.
+    pub fn join(all: &[Self]) -> Result<Self> {
+        let Some(first) = all.first() else {
+            return Err(Error::argument("the rows to join", "those of at least 1 request", "none")
+                .help("Join what was prepared."));
+        };
         let names =
             |prepared: &Self| prepared.inputs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        if names(self) != names(&other) {
-            let [expected, found] = [names(self), names(&other)].map(|names| listed(&names, 20));
-            return Err(Error::data("the inputs of the rows to append", format!("be {expected}"), found)
-                .help("Append what the same predictor has prepared."));
+        if let Some(other) = all.iter().find(|other| names(other) != names(first)) {
+            let [expected, found] = [names(first), names(other)].map(|names| listed(&names, 20));
+            return Err(Error::data("the inputs of the rows to join", format!("be {expected}"), found)
+                .help("Join what the same predictor has prepared."));
         }
-        let joined = self.inputs.iter().zip(&other.inputs).map(|((name, first), (_, second))| {
-            let both = concatenate(Axis(0), &[first.view(), second.view()]);
-            Ok((name.clone(), both.map_err(Error::custom)?))
+        let joined = first.inputs.iter().enumerate().map(|(place, (name, _))| {
+            let parts: Vec<_> = all.iter().map(|prepared| prepared.inputs[place].1.view()).collect();
+            Ok((name.clone(), concatenate(Axis(0), &parts).map_err(Error::custom)?))
         });
-        self.inputs = joined.collect::<Result<_>>()?;
-        let shifted = other.notes.into_iter().map(|note| Note { row: note.row + self.rows, ..note });
-        self.notes.extend(shifted);
-        self.rows += other.rows;
-        Ok(())
+        let inputs = joined.collect::<Result<_>>()?;
+        let (mut rows, mut notes) = (0, Vec::new());
+        for prepared in all {
+            notes.extend(prepared.notes.iter().map(|note| Note { row: note.row + rows, ..note.clone() }));
+            rows += prepared.rows;
+        }
+        Ok(Self { rows, inputs, notes })
     }
 }

@@ -135,6 +135,21 @@ impl Image {
         self
     }
 
+    /// Returns the height of the images that it makes, in pixels.
+    pub fn height(&self) -> usize {
+        self.form.height
+    }
+
+    /// Returns the width of the images that it makes, in pixels.
+    pub fn width(&self) -> usize {
+        self.form.width
+    }
+
+    /// Returns whether it makes grey images; otherwise they are red, green and blue.
+    pub fn is_grey(&self) -> bool {
+        self.form.grey
+    }
+
     /// Checks that the settings are sound.
     pub(crate) fn check(&self) -> Result<()> {
         self.form.check()?;

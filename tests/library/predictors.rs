@@ -3,7 +3,7 @@
 use plywood::data::{Column, Fit, Pixels, Table};
 use plywood::ndarray::{Array2, Array3, arr2};
 use plywood::nn::InferRegistry;
-use plywood::predictor::{AnswerValue, Blocks, Raw, Row};
+use plywood::predictor::{AnswerValue, Blocks, Prepared, Raw, Row};
 use plywood::prelude::*;
 use plywood::preprocessing::{Features, Image, TextEncoder};
 use std::path::{Path, PathBuf};
@@ -325,12 +325,76 @@ fn prepared_rows_are_joined_and_split() {
     let alone: Vec<String> = [image(9, 28), image(80, 30), image(200, 28)]
         .map(|row| predictor.predict(row).unwrap().to_string())
         .into();
-    let mut all = predictor.prepare(&[image(9, 28)]).unwrap();
-    all.append(predictor.prepare(&[image(80, 30), image(200, 28)]).unwrap()).unwrap();
+    let first = predictor.prepare(&[image(9, 28)]).unwrap();
+    let second = predictor.prepare(&[image(80, 30), image(200, 28)]).unwrap();
+    let all = Prepared::join(&[first.clone(), second.clone()]).unwrap();
     assert_eq!(all.rows(), 3);
     assert_eq!(all.notes()[0].row, 1);
-    let answers = predictor.answer(&predictor.infer(&all).unwrap(), all.notes().to_vec()).unwrap();
+    let outputs = predictor.infer(&all).unwrap();
+    let answers = predictor.answer(&outputs, all.notes().to_vec()).unwrap();
     assert_eq!(answers.iter().map(|answer| answer.to_string()).collect::<Vec<_>>(), alone);
+    let own = predictor.answer(&outputs.rows(1..3).unwrap(), second.notes().to_vec()).unwrap();
+    assert_eq!(own.iter().map(|answer| answer.to_string()).collect::<Vec<_>>(), alone[1..]);
+    assert!(
+        outputs.rows(2..4).unwrap_err().to_string().starts_with("the rows must be within the 3 predictions")
+    );
+
+    // Tensors that need no preparation, and what cannot be joined.
+    let tensor = first.get("input").unwrap().clone();
+    let same = Prepared::of_tensors([("input", tensor.clone())]).unwrap();
+    assert_eq!(
+        predictor.infer(&same).unwrap().get("output").unwrap(),
+        outputs.rows(0..1).unwrap().get("output").unwrap()
+    );
+    let other = Prepared::of_tensors([("other", tensor.clone())]).unwrap();
+    let text = Prepared::join(&[first.clone(), other]).unwrap_err().to_string();
+    assert!(text.starts_with("the inputs of the rows to join must be input, got other"), "{text}");
+    assert!(Prepared::join(&[]).is_err());
+    let rows = [("input", tensor), ("other", second.get("input").unwrap().clone())];
+    let text = Prepared::of_tensors(rows).unwrap_err().to_string();
+    assert!(text.starts_with("the input \"other\" must have 1 rows as the first, got 2"), "{text}");
+}
+
+#[test]
+fn probabilities_of_all_classes_are_in_the_order_of_their_names() {
+    let predictor = of_garments();
+    let prepared = predictor.prepare(&[Row::from(Pixels::grey([28, 28], vec![80; 784]).unwrap())]).unwrap();
+    let outputs = predictor.infer(&prepared).unwrap();
+    let all = predictor.probabilities(&outputs, "output").unwrap();
+    assert_eq!(
+        all.iter().copied().collect::<Vec<f32>>(),
+        outputs.get("output").unwrap().iter().copied().collect::<Vec<f32>>()
+    );
+    let answer = predictor.answer(&outputs, Vec::new()).unwrap().remove(0).top(1);
+    assert_eq!(answer.probability(), all.iter().copied().reduce(f32::max));
+    let AnswerValue::Class { ranked, .. } = answer.get("output").unwrap() else { panic!("classes") };
+    assert_eq!(ranked.len(), 1);
+
+    // One number for two classes; labels; numbers have none.
+    let of = |output: usize, last: bool| {
+        let builder = Sequential::builder([2]).seed(3).layer(Dense::units(output));
+        let model = if last { builder.layer(Sigmoid).build() } else { builder.build() };
+        Predictor::new(model.unwrap()).input(Features::of_shape([2]))
+    };
+    let binary = of(1, true).output(Classes::named(["no", "yes"])).build().unwrap();
+    let outputs = binary.infer(&binary.prepare(&[Row::from([1.0, 2.0])]).unwrap()).unwrap();
+    let yes = outputs.get("output").unwrap()[[0, 0]];
+    assert_eq!(
+        binary.probabilities(&outputs, "output").unwrap(),
+        plywood::ndarray::arr2(&[[1.0 - yes, yes]])
+    );
+    let labels = of(2, true).output(Labels::named(["a", "b"])).build().unwrap();
+    let outputs = labels.infer(&labels.prepare(&[Row::from([1.0, 2.0])]).unwrap()).unwrap();
+    assert_eq!(labels.probabilities(&outputs, "output").unwrap().into_dyn(), *outputs.get("output").unwrap());
+    let numbers = of(2, false).output(Numbers::unnamed()).build().unwrap();
+    let outputs = numbers.infer(&numbers.prepare(&[Row::from([1.0, 2.0])]).unwrap()).unwrap();
+    let text = numbers.probabilities(&outputs, "output").unwrap_err().to_string();
+    assert!(text.contains("one of classes or labels"), "{text}");
+    assert!(numbers.probabilities(&outputs, "other").is_err());
+
+    let model = Sequential::builder([2]).layer(Dense::units(2)).build().unwrap();
+    assert!(Predictor::is_in(&predictor.to_bytes().unwrap()));
+    assert!(!Predictor::is_in(&model.to_bytes().unwrap()) && !Predictor::is_in(b"no file"));
 }
 
 #[test]

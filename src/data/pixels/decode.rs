@@ -41,6 +41,7 @@ impl Pixels {
     /// assert_eq!((image.height(), image.width(), image.channels()), (2, 2, 1));
     /// let error = Pixels::decode(&png[..40]).unwrap_err().to_string();
     /// assert!(error.starts_with("the image must be a PNG or JPEG image, got an error: "), "{error}");
+    /// assert_eq!(Pixels::size_in(&png)?, [2, 2]); // reads the head alone
     /// # Ok::<(), plywood::Error>(())
     /// ```
     ///
@@ -50,6 +51,21 @@ impl Pixels {
     /// checked before memory is taken for pixels.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         Decoding::default().bytes(bytes)
+    }
+
+    /// Returns the height and width of a PNG or JPEG image (feature `images`), as its head states them, without decoding
+    /// it: a service refuses what is too large for it before it takes memory.
+    ///
+    /// # Errors
+    /// When the head is none of a PNG or JPEG image, or states more than 8,192 by 8,192 pixels.
+    pub fn size_in(bytes: &[u8]) -> Result<[usize; 2]> {
+        let decoding = Decoding::default();
+        let size = decoding.reader(bytes).and_then(|reader| {
+            let decoder = reader.into_decoder().map_err(|error| decoding.fault(error))?;
+            let (width, height) = decoder.dimensions();
+            Ok([height as usize, width as usize])
+        });
+        size.map_err(|fault| fault.error("the image".to_owned(), false))
     }
 
     /// Reads a PNG or JPEG file (feature `images`), as [`decode`](Pixels::decode).
@@ -109,34 +125,43 @@ impl Decoding {
         self.decode(&bytes).map_err(|fault| fault.error(path.display().to_string(), self.in_folder))
     }
 
-    fn decode(self, bytes: &[u8]) -> Result<Pixels, Fault> {
-        let fault = |error: ImageError| {
-            let (expected, remedy) = match &error {
-                ImageError::Limits(_) => {
-                    (format!("be an image of at most {0} by {0} pixels", self.largest_side), Remedy::Limit)
-                }
-                ImageError::Unsupported(_) => ("be a PNG or JPEG image".to_owned(), Remedy::Convert),
-                _ => ("be a PNG or JPEG image".to_owned(), Remedy::Replace),
-            };
-            // `Unsupported` and `Limits` say more inside.
-            let found = match error {
-                ImageError::Limits(error) => format!("an error: {error}"),
-                ImageError::Unsupported(error) => format!("an error: {error}"),
-                error => format!("an error: {error}"),
-            };
-            Fault { expected, found, remedy }
+    /// Why the `image` crate refuses an image.
+    fn fault(self, error: ImageError) -> Fault {
+        let (expected, remedy) = match &error {
+            ImageError::Limits(_) => {
+                (format!("be an image of at most {0} by {0} pixels", self.largest_side), Remedy::Limit)
+            }
+            ImageError::Unsupported(_) => ("be a PNG or JPEG image".to_owned(), Remedy::Convert),
+            _ => ("be a PNG or JPEG image".to_owned(), Remedy::Replace),
         };
+        // `Unsupported` and `Limits` say more inside.
+        let found = match error {
+            ImageError::Limits(error) => format!("an error: {error}"),
+            ImageError::Unsupported(error) => format!("an error: {error}"),
+            error => format!("an error: {error}"),
+        };
+        Fault { expected, found, remedy }
+    }
+
+    /// A reader of these bytes, with the limits.
+    fn reader(self, bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, Fault> {
         let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let mut reader = reader.map_err(|error| fault(ImageError::IoError(error)))?;
-        if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(bytes) {
-            let (expected, found) = ("be a whole JPEG image".to_owned(), "a file that is cut off".to_owned());
-            return Err(Fault { expected, found, remedy: Remedy::Replace });
-        }
+        let mut reader = reader.map_err(|error| self.fault(ImageError::IoError(error)))?;
         let mut limits = Limits::default();
         limits.max_image_width = Some(self.largest_side);
         limits.max_image_height = Some(self.largest_side);
         limits.max_alloc = Some(MOST_BYTES);
         reader.limits(limits);
+        Ok(reader)
+    }
+
+    fn decode(self, bytes: &[u8]) -> Result<Pixels, Fault> {
+        let fault = |error| self.fault(error);
+        let reader = self.reader(bytes)?;
+        if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(bytes) {
+            let (expected, found) = ("be a whole JPEG image".to_owned(), "a file that is cut off".to_owned());
+            return Err(Fault { expected, found, remedy: Remedy::Replace });
+        }
         let mut decoder = reader.into_decoder().map_err(fault)?;
         if decoder.total_bytes() > MOST_BYTES {
             let expected = format!("be an image that takes at most {MOST_BYTES} bytes");

@@ -1,0 +1,107 @@
+//! [`App`]: what all routes share, and the table of the routes.
+
+use crate::body::Bodies;
+use crate::fault::{self, Fault};
+use crate::guard::{self, Access};
+use crate::limits::Limits;
+use crate::loaded::Loaded;
+use crate::metrics::{self, Traffic};
+use crate::models::Models;
+use crate::stats::Stats;
+use crate::work::{Call, Job, Pool};
+use crate::{page, v1, v2};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// What all routes share.
+pub(crate) struct App {
+    pub models: Models,
+    pub pool: Pool,
+    pub bodies: Bodies,
+    pub limits: Limits,
+    pub access: Access,
+    pub traffic: Traffic,
+    /// Whether the protocol may load and unload models.
+    pub allow_load: bool,
+    /// Whether the server is ending.
+    pub draining: AtomicBool,
+}
+
+/// The model that answers a request, from its beginning to its end.
+pub(crate) struct Target {
+    pub model: Arc<Loaded>,
+    stats: Arc<Stats>,
+    start: Instant,
+}
+
+impl App {
+    /// The model that a request names.
+    pub fn target(&self, name: &str, version: Option<&str>) -> Result<Target, Fault> {
+        let start = Instant::now();
+        let (slot, model) = self.models.get(name, version)?;
+        Ok(Target { model, stats: slot.stats.clone(), start })
+    }
+
+    /// Answers a request whose body was read, and counts it.
+    pub async fn answer(
+        &self,
+        target: Target,
+        call: Result<Box<dyn Call>, Fault>,
+    ) -> Result<Response, Fault> {
+        let Target { model, stats, start } = target;
+        let answer = match call {
+            Ok(call) => self.pool.run(Job::new(call, model, stats.clone())).await,
+            Err(fault) => Err(fault),
+        };
+        let status = answer.as_ref().map_or_else(|fault| fault.status, Response::status);
+        stats.request(start.elapsed(), status.as_u16());
+        answer
+    }
+}
+
+/// All routes. `with_page` adds those of the page.
+pub(crate) fn router(app: Arc<App>, with_page: bool) -> Router {
+    let model = "/v2/models/{model}";
+    let of_version = |rest: &str| format!("{model}/versions/{{version}}{rest}");
+    let mut router = Router::new()
+        .route("/v1/models", get(v1::models))
+        .route("/v1/predict/{model}", post(v1::predict))
+        .route("/v2", get(v2::server))
+        .route("/v2/", get(v2::server))
+        .route("/v2/health/live", get(v2::live))
+        .route("/v2/health/ready", get(v2::ready))
+        .route("/v2/models/stats", get(v2::all_stats))
+        .route(model, get(v2::metadata))
+        .route(&of_version(""), get(v2::metadata))
+        .route(&format!("{model}/ready"), get(v2::model_ready))
+        .route(&of_version("/ready"), get(v2::model_ready))
+        .route(&format!("{model}/config"), get(v2::config))
+        .route(&of_version("/config"), get(v2::config))
+        .route(&format!("{model}/stats"), get(v2::stats))
+        .route(&of_version("/stats"), get(v2::stats))
+        .route(&format!("{model}/infer"), post(v2::infer))
+        .route(&of_version("/infer"), post(v2::infer_version))
+        .route("/v2/repository/index", post(v2::index))
+        .route("/v2/repository/models/{model}/load", post(v2::load))
+        .route("/v2/repository/models/{model}/unload", post(v2::unload))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(page::openapi));
+    for path in v2::REFUSED {
+        router = router.route(path, get(v2::refused).post(v2::refused));
+    }
+    if with_page {
+        for asset in &page::ASSETS {
+            router = router.route(asset.path, get(async || asset.response()));
+        }
+    }
+    router
+        .fallback(fault::no_route)
+        .method_not_allowed_fallback(fault::no_method)
+        .layer(from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}

@@ -1,0 +1,215 @@
+//! Bodies of requests: read within bounds of bytes and time, and unpacked.
+
+use crate::fault::{Fault, shortened};
+use crate::limits::Limits;
+use axum::http::{HeaderMap, StatusCode, header};
+use flate2::Compression;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Bytes};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A body up to this size is read on the thread of the handler, and does not count among the large ones.
+const SMALL: usize = 64 << 10;
+
+/// The unit in which large bodies are counted.
+const UNIT: usize = 1 << 10;
+
+/// How a body is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub(crate) enum Packing {
+    #[default]
+    None,
+    Gzip,
+    /// In zlib's form, as HTTP says.
+    Deflate,
+}
+
+impl Packing {
+    pub fn of(headers: &HeaderMap) -> Result<Self, Fault> {
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Self::None) };
+        match value.as_bytes().trim_ascii().to_ascii_lowercase().as_slice() {
+            b"" | b"identity" => Ok(Self::None),
+            b"gzip" | b"x-gzip" => Ok(Self::Gzip),
+            b"deflate" => Ok(Self::Deflate),
+            other => Err(Fault::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!(
+                    "the Content-Encoding must be gzip or deflate, or not be there, got {:?}",
+                    shortened(&String::from_utf8_lossy(other), 40)
+                ),
+            )),
+        }
+    }
+}
+
+/// Answers below this size are not packed.
+const WORTH_PACKING: usize = 1 << 10;
+
+impl Packing {
+    /// How the answer of an inference is to be packed: only if the client asks for one form alone, as Triton's does.
+    /// Numbers become little smaller, so those that accept several get them as they are.
+    pub fn asked(headers: &HeaderMap) -> Self {
+        match headers.get(header::ACCEPT_ENCODING).map(|value| value.as_bytes().trim_ascii()) {
+            Some(b"gzip") => Self::Gzip,
+            Some(b"deflate") => Self::Deflate,
+            _ => Self::None,
+        }
+    }
+
+    /// Packs a body, and returns the name of the form if it was worth it.
+    pub fn pack(self, bytes: &mut Vec<u8>) -> Result<Option<&'static str>, Fault> {
+        if bytes.len() < WORTH_PACKING {
+            return Ok(None);
+        }
+        let (name, packed) = match self {
+            Self::None => return Ok(None),
+            Self::Gzip => {
+                let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+                ("gzip", packer.write_all(bytes).and_then(|()| packer.finish()))
+            }
+            Self::Deflate => {
+                let mut packer = ZlibEncoder::new(Vec::new(), Compression::fast());
+                ("deflate", packer.write_all(bytes).and_then(|()| packer.finish()))
+            }
+        };
+        *bytes = packed.map_err(Fault::inside)?;
+        Ok(Some(name))
+    }
+}
+
+/// A body in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    bytes: Bytes,
+    packing: Packing,
+    most: usize,
+    /// Given back when the body is dropped.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// Whether it is small and not packed, so that a handler may read it.
+    pub fn is_small(&self) -> bool {
+        self.packing == Packing::None && self.bytes.len() <= SMALL
+    }
+
+    /// The bytes, unpacked.
+    pub fn unpacked(&self) -> Result<Bytes, Fault> {
+        let packed: &mut dyn Read = match self.packing {
+            Packing::None => return Ok(self.bytes.clone()),
+            Packing::Gzip => &mut MultiGzDecoder::new(&self.bytes[..]),
+            Packing::Deflate => &mut ZlibDecoder::new(&self.bytes[..]),
+        };
+        let mut bytes = Vec::new();
+        let read = packed.take(self.most as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Fault::bad(format!("the body cannot be unpacked: {error}")))?;
+        match bytes.len() > self.most {
+            true => Err(too_large(self.most)),
+            false => Ok(bytes.into()),
+        }
+    }
+}
+
+fn too_large(most: usize) -> Fault {
+    Fault::large(format!("the body must have at most {most} bytes, also after it is unpacked"))
+}
+
+/// Reads bodies within the limits.
+pub(crate) struct Bodies {
+    most: usize,
+    time: Duration,
+    room: Arc<Semaphore>,
+}
+
+impl Bodies {
+    pub fn new(limits: &Limits) -> Self {
+        let room = (limits.bodies / UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        Self { most: limits.body, time: limits.time, room: Arc::new(Semaphore::new(room)) }
+    }
+
+    /// Reads a whole body.
+    pub async fn read(&self, body: axum::body::Body, packing: Packing) -> Result<Body, Fault> {
+        let whole = tokio::time::timeout(self.time, self.collect(body));
+        let (bytes, room) = whole.await.unwrap_or_else(|_| {
+            let text = format!("the body must arrive within {} s", self.time.as_secs());
+            Err(Fault::new(StatusCode::REQUEST_TIMEOUT, text))
+        })?;
+        Ok(Body { bytes, packing, most: self.most, _room: room })
+    }
+
+    async fn collect(
+        &self,
+        mut body: axum::body::Body,
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Fault> {
+        let stated = body.size_hint().lower();
+        if stated > self.most as u64 {
+            discard(body, self.most).await;
+            return Err(too_large(self.most));
+        }
+        let (mut first, mut bytes, mut room) = (None, Vec::new(), None);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Fault::bad(format!("the body has ended early: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = bytes.len() + first.as_ref().map_or(0, Bytes::len) + data.len();
+            if length > self.most {
+                discard(body, self.most).await;
+                return Err(too_large(self.most));
+            }
+            self.reserve(&mut room, length)?;
+            match first.take() {
+                // Most bodies are in one piece, which is not copied.
+                None if bytes.is_empty() => first = Some(data),
+                before => {
+                    // What is stated is only believed as far as it has arrived.
+                    bytes.reserve(data.len());
+                    bytes.extend_from_slice(&before.unwrap_or_default());
+                    bytes.extend_from_slice(&data);
+                }
+            }
+        }
+        Ok((first.unwrap_or_else(|| bytes.into()), room))
+    }
+
+    /// Takes room for a large body of this length so far.
+    fn reserve(&self, room: &mut Option<OwnedSemaphorePermit>, length: usize) -> Result<(), Fault> {
+        if length <= SMALL {
+            return Ok(());
+        }
+        let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = length.div_ceil(UNIT).saturating_sub(held);
+        if more == 0 {
+            return Ok(());
+        }
+        let permits = u32::try_from(more).unwrap_or(u32::MAX);
+        let Ok(permit) = self.room.clone().try_acquire_many_owned(permits) else {
+            return Err(Fault::busy(
+                "the server reads as many large bodies as it has room for; ask again in a second",
+            ));
+        };
+        match room {
+            Some(held) => held.merge(permit),
+            None => *room = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+/// Reads on for a while what is refused, so that a client that sends all before it reads gets the answer.
+async fn discard(mut body: axum::body::Body, most: usize) {
+    let all = async {
+        let mut left = most.saturating_mul(4);
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Whether it ended or not, the request is refused.
+    let _ = tokio::time::timeout(Duration::from_secs(5), all).await;
+}

@@ -1,0 +1,173 @@
+//! [`Running`]: a server that listens, its connections, and its end.
+//!
+//! `axum::serve` has no limit of connections and none of the time for a head, so the loop is here.
+
+use crate::app::App;
+use crate::patient::Patient;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use plywood::{Error, Result};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// What a connection that is too many gets.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 45\r\n\
+    connection: close\r\nretry-after: 1\r\n\r\n{\"error\":\"the server has too many connections\"}";
+
+/// A server that listens.
+///
+/// If it is dropped it goes on until the runtime ends.
+pub struct Running {
+    address: SocketAddr,
+    app: Arc<App>,
+    /// Set to true when the server is to end.
+    end: watch::Sender<bool>,
+    /// Closed once all connections are.
+    done: mpsc::Receiver<()>,
+    accept: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start(listener: TcpListener, app: Arc<App>, router: Router) -> Result<Self> {
+        let address = listener.local_addr().map_err(Error::custom)?;
+        let (end, ending) = watch::channel(false);
+        let (alive, done) = mpsc::channel(1);
+        let connections = Connections { app: app.clone(), router, ending, alive };
+        let accept = tokio::spawn(connections.accept(listener));
+        Ok(Self { address, app, end, done, accept })
+    }
+
+    /// Returns the address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Reads the files of all models again. Where that fails, the model before goes on serving, and the log says why.
+    pub async fn reload(&self) {
+        let app = self.app.clone();
+        // The log has what went wrong.
+        let _ = tokio::task::spawn_blocking(move || app.models.load()).await;
+    }
+
+    /// Ends the server without losing a request: `/v2/health/ready` fails from now on, no connection is accepted any more,
+    /// idle ones are closed, and each request whose head was read is answered whole. Returns true if all were answered
+    /// within [`Limits::grace`](crate::Limits::grace); what is left then is dropped.
+    pub async fn shutdown(mut self) -> bool {
+        self.app.draining.store(true, Ordering::Relaxed);
+        tracing::info!("the server is ending");
+        // Nobody may be listening any more.
+        let _ = self.end.send(true);
+        let grace = self.app.limits.grace;
+        let all = tokio::time::timeout(grace, async {
+            // The loop hands on what has reached the listener.
+            let _ = (&mut self.accept).await;
+            self.done.recv().await
+        });
+        let whole = all.await.is_ok();
+        if !whole {
+            self.accept.abort();
+            let open = self.app.traffic.connections.load(Ordering::Relaxed);
+            tracing::warn!(open, ?grace, "connections were still open when the time to end was over");
+        }
+        whole
+    }
+}
+
+/// What each connection needs.
+struct Connections {
+    app: Arc<App>,
+    router: Router,
+    ending: watch::Receiver<bool>,
+    /// Held by each connection.
+    alive: mpsc::Sender<()>,
+}
+
+impl Connections {
+    async fn accept(mut self, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = ended(&mut self.ending) => break,
+            };
+            match accepted {
+                Ok((stream, _)) => self.begin(stream),
+                Err(error) => {
+                    // Of the process: too many open files. It passes when connections are closed.
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+        // Those that the system has accepted already.
+        while let Ok(Ok((stream, _))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+            self.begin(stream);
+        }
+    }
+
+    fn begin(&self, stream: TcpStream) {
+        let traffic = &self.app.traffic;
+        if traffic.connections.fetch_add(1, Ordering::Relaxed) >= self.app.limits.connections {
+            traffic.connections.fetch_sub(1, Ordering::Relaxed);
+            traffic.refused.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(refuse(stream));
+            return;
+        }
+        let (app, router) = (self.app.clone(), self.router.clone());
+        let (ending, alive) = (self.ending.clone(), self.alive.clone());
+        tokio::spawn(async move {
+            serve(stream, &app, router, ending).await;
+            app.traffic.connections.fetch_sub(1, Ordering::Relaxed);
+            drop(alive);
+        });
+    }
+}
+
+/// Waits until the server is to end.
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    // Without a sender there is nobody who could end it.
+    if ending.wait_for(|&end| end).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Tells a client that there are too many connections.
+async fn refuse(mut stream: TcpStream) {
+    let tell = async {
+        // The client may be gone.
+        let _ = stream.write_all(TOO_MANY).await;
+        let _ = stream.shutdown().await;
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), tell).await;
+}
+
+/// Answers the requests of a connection, one after the other.
+async fn serve(stream: TcpStream, app: &App, router: Router, mut ending: watch::Receiver<bool>) {
+    // Answers are small; they do not wait for more.
+    let _ = stream.set_nodelay(true);
+    let stream = TokioIo::new(Patient::new(stream, app.limits.time));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.limits.head_time)
+        .serve_connection(stream, TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = ended(&mut ending) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection has ended with an error");
+    }
+}

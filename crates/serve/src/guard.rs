@@ -1,0 +1,162 @@
+//! What every request passes: who may ask, for how long, and what is counted and logged.
+
+use crate::app::App;
+use crate::fault::{Fault, shortened};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Instant;
+use subtle::ConstantTimeEq;
+
+/// Who may ask.
+#[derive(Default)]
+pub(crate) struct Access {
+    /// The hash of the token, so that texts of any length are compared in the same time.
+    token: Option<[u8; 32]>,
+    /// The names in `Host` that are answered; `None` for any.
+    pub hosts: Option<Vec<String>>,
+    /// The origins whose pages may ask.
+    pub origins: Vec<String>,
+    /// Whether each request is logged.
+    pub log: bool,
+}
+
+impl Access {
+    pub fn set_token(&mut self, token: &str) {
+        self.token = Some(Sha256::digest(token).into());
+    }
+
+    /// Whether a path needs no token: the probes, and the page before it asks for anything.
+    fn is_open(path: &str) -> bool {
+        path.starts_with("/v2/health/") || crate::page::ASSETS.iter().any(|asset| asset.path == path)
+    }
+
+    fn check_host(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let Some(hosts) = &self.hosts else { return Ok(()) };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+        match hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host))) {
+            true => Ok(()),
+            false => Err(Fault::new(
+                StatusCode::FORBIDDEN,
+                format!("the Host must be one that this server answers for, got {:?}", shortened(host, 100)),
+            )),
+        }
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
+        let given = match given.split_at_checked(7) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token,
+            _ => b"",
+        };
+        match bool::from(Sha256::digest(given.trim_ascii()).ct_eq(token)) {
+            true => Ok(()),
+            false => Err(Fault::new(
+                StatusCode::UNAUTHORIZED,
+                "this server needs a token: send the header \"Authorization: Bearer TOKEN\"",
+            )),
+        }
+    }
+
+    /// The origin of another page that may ask; an error for one that may not.
+    fn other_origin<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h HeaderValue>, Fault> {
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(None) };
+        let text = origin.to_str().unwrap_or("");
+        if self.origins.iter().any(|known| known == text || known == "*") {
+            return Ok(Some(origin));
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let own = text.split_once("://").map(|(_, host)| host);
+        match host.is_some() && own == host {
+            true => Ok(None),
+            false => Err(Fault::new(
+                StatusCode::FORBIDDEN,
+                format!(
+                    "pages of {:?} may not ask this server; it allows others by --allow-origin",
+                    shortened(text, 100)
+                ),
+            )),
+        }
+    }
+}
+
+/// A host without its port: "localhost", "[::1]".
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Checks a request, answers it within its time, counts and logs it.
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let logged = app.access.log.then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let response = checked(&app, request, next).await;
+    app.traffic.count(response.status());
+    if let Some((method, path)) = logged {
+        let (status, time) = (response.status().as_u16(), start.elapsed());
+        tracing::info!(target: "plywood_serve::access", %method, path, status, ?time, "a request");
+    }
+    response
+}
+
+async fn checked(app: &App, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let origin = match app.access.check_host(headers).and_then(|()| app.access.other_origin(headers)) {
+        Ok(origin) => origin.cloned(),
+        Err(fault) => return fault.into_response(),
+    };
+    if let Some(origin) = &origin
+        && request.method() == Method::OPTIONS
+    {
+        return with_origin(preflight(), origin);
+    }
+    let allowed = match Access::is_open(request.uri().path()) {
+        true => Ok(()),
+        false => app.access.check_token(headers),
+    };
+    let response = match allowed {
+        Ok(()) => match tokio::time::timeout(app.limits.time, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                let seconds = app.limits.time.as_secs();
+                Fault::busy(format!("the request has taken more than {seconds} s; ask for less at once"))
+                    .into_response()
+            }
+        },
+        Err(fault) => {
+            let mut response = fault.into_response();
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+    };
+    match &origin {
+        Some(origin) => with_origin(response, origin),
+        None => response,
+    }
+}
+
+/// The answer to a browser that asks whether it may ask.
+fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    let allowed = "authorization, content-type, inference-header-content-length";
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+fn with_origin(mut response: Response, origin: &HeaderValue) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    let exposed = HeaderValue::from_static("inference-header-content-length");
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    response
+}

@@ -1,0 +1,9 @@
+//! The friendly routes: what the models take, and answers to images, texts and rows.
+
+mod list;
+mod parts;
+mod predict;
+mod rows;
+
+pub(crate) use list::models;
+pub(crate) use predict::predict;

@@ -1,0 +1,280 @@
+//! The threads that predict, and the queue in front of them.
+//!
+//! ```text
+//! handler ── small, fast? ── yes ──> predicts on its own thread
+//!               │ no
+//!               v                    a thread takes a job, prepares it, and while its
+//!             queue ──────────────>  preparation takes less time than a prediction, the
+//!                                    next of the same model, too; it predicts them together
+//! ```
+//!
+//! A lone request never waits for others: a thread takes what is in the queue and no timer runs. A row's bits do not depend
+//! on its company, so requests may be joined in any way.
+
+use crate::fault::Fault;
+use crate::limits::Limits;
+use crate::loaded::Loaded;
+use crate::stats::Stats;
+use axum::response::Response;
+use plywood::nn::Predictions;
+use plywood::predictor::Prepared;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Below this a prediction may run on the thread of the handler: a hop to another thread costs about as much as it gains.
+const FAST: Duration = Duration::from_micros(50);
+
+/// What a handler may spend on a prediction of several rows.
+const FAST_REQUEST: Duration = Duration::from_micros(200);
+
+/// The longest time that a request waits for the preparation of others.
+const LONGEST_WAIT: Duration = Duration::from_millis(5);
+
+/// A request to a model, in the form of one of the protocols.
+pub(crate) trait Call: Send {
+    /// Reads the body.
+    fn prepare(&mut self, model: &Loaded) -> Result<Prepared, Fault>;
+
+    /// Answers from the outputs for the rows of this request.
+    fn answer(&mut self, model: &Loaded, outputs: &Predictions) -> Result<Response, Fault>;
+
+    /// Whether the body is small, and read fast.
+    fn is_small(&self) -> bool;
+}
+
+/// What a handler knows of a request when it calls a model.
+pub(crate) struct Job {
+    pub call: Box<dyn Call>,
+    pub model: Arc<Loaded>,
+    pub stats: Arc<Stats>,
+    prepared: Option<Prepared>,
+    queued: Instant,
+    reply: Option<oneshot::Sender<Result<Response, Fault>>>,
+}
+
+impl Job {
+    pub fn new(call: Box<dyn Call>, model: Arc<Loaded>, stats: Arc<Stats>) -> Self {
+        Self { call, model, stats, prepared: None, queued: Instant::now(), reply: None }
+    }
+
+    /// Reads the body, unless it was read.
+    fn prepared(&mut self) -> Result<Prepared, Fault> {
+        match self.prepared.take() {
+            Some(prepared) => Ok(prepared),
+            None => {
+                let start = Instant::now();
+                let prepared = guarded(|| self.call.prepare(&self.model));
+                self.stats.input.add(start.elapsed());
+                prepared
+            }
+        }
+    }
+
+    fn answered(&mut self, outputs: &Predictions) -> Result<Response, Fault> {
+        let start = Instant::now();
+        let answer = guarded(|| self.call.answer(&self.model, outputs));
+        self.stats.output.add(start.elapsed());
+        answer
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    fn reply(&mut self, answer: Result<Response, Fault>) {
+        if let Some(reply) = self.reply.take() {
+            // Nobody may be waiting any more.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+/// Calls code that may be that of another crate: a panic is an error of this request alone.
+fn guarded<T>(call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        tracing::error!(panic = text, "a prediction has panicked");
+        Err(Fault::inside("the prediction failed inside the model; the server's log says more"))
+    })
+}
+
+/// The queue and its threads.
+pub(crate) struct Pool(Arc<Shared>);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    /// The most jobs that wait.
+    most: usize,
+    /// The most rows that are predicted together.
+    batch: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Starts the threads.
+    pub fn start(threads: usize, limits: &Limits) -> std::io::Result<Self> {
+        let shared = Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            most: limits.queue.max(1),
+            batch: limits.batch.max(1),
+        };
+        let pool = Self(Arc::new(shared));
+        for number in 0..threads.max(1) {
+            let shared = pool.0.clone();
+            std::thread::Builder::new().name(format!("predict-{number}")).spawn(move || shared.work())?;
+        }
+        Ok(pool)
+    }
+
+    /// The number of jobs that wait.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().jobs.len()
+    }
+
+    /// Answers a request.
+    pub async fn run(&self, mut job: Job) -> Result<Response, Fault> {
+        if job.model.time < FAST && job.call.is_small() {
+            let prepared = job.prepared()?;
+            let time = job.model.time.saturating_mul(u32::try_from(prepared.rows()).unwrap_or(u32::MAX));
+            if time < FAST_REQUEST {
+                job.stats.batches.add(prepared.rows());
+                let outputs = infer(&job, &prepared)?;
+                return job.answered(&outputs);
+            }
+            job.prepared = Some(prepared);
+        }
+        let (send, receive) = oneshot::channel();
+        job.reply = Some(send);
+        self.0.push(job)?;
+        receive.await.unwrap_or_else(|_| Err(Fault::busy("the server is shutting down; ask again")))
+    }
+}
+
+/// The threads end once their queue is empty.
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.wake.notify_all();
+    }
+}
+
+/// Runs the model of a job.
+fn infer(job: &Job, prepared: &Prepared) -> Result<Predictions, Fault> {
+    let start = Instant::now();
+    let outputs = guarded(|| job.model.predictor.infer(prepared).map_err(Fault::bad));
+    job.stats.infer.add(start.elapsed());
+    outputs
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, mut job: Job) -> Result<(), Fault> {
+        let mut queue = self.lock();
+        if queue.jobs.len() >= self.most {
+            let text =
+                format!("the queue is full: {} requests wait; ask again in a second", queue.jobs.len());
+            return Err(Fault::busy(text));
+        }
+        job.queued = Instant::now();
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a job; `None` once the pool is closed and its queue is empty.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                return Some(job);
+            }
+            if queue.closed {
+                return None;
+            }
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next job of the same model that waits.
+    fn next_of(&self, model: &Arc<Loaded>) -> Option<Job> {
+        let mut queue = self.lock();
+        let place = queue.jobs.iter().position(|job| Arc::ptr_eq(&job.model, model))?;
+        queue.jobs.remove(place)
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            let batch = self.gather(job);
+            answer_all(batch);
+        }
+    }
+
+    /// Prepares a job, and others of its model as long as that takes less time than the model itself.
+    fn gather(&self, first: Job) -> Vec<(Job, Prepared)> {
+        let (model, start) = (first.model.clone(), Instant::now());
+        let patience = model.time.min(LONGEST_WAIT);
+        let (mut batch, mut rows, mut next) = (Vec::new(), 0, Some(first));
+        while let Some(mut job) = next {
+            job.stats.queue.add(job.queued.elapsed());
+            if !job.is_abandoned() {
+                match job.prepared() {
+                    Ok(prepared) => {
+                        rows += prepared.rows();
+                        batch.push((job, prepared));
+                    }
+                    Err(fault) => job.reply(Err(fault)),
+                }
+            }
+            let more = rows < self.batch && (batch.is_empty() || start.elapsed() < patience);
+            next = if more { self.next_of(&model) } else { None };
+        }
+        batch
+    }
+}
+
+/// Predicts the rows of all jobs together and answers each.
+fn answer_all(batch: Vec<(Job, Prepared)>) {
+    let (mut jobs, prepared): (Vec<Job>, Vec<Prepared>) = batch.into_iter().unzip();
+    let (Some(first), Some(only)) = (jobs.first(), prepared.first()) else { return };
+    let rows: usize = prepared.iter().map(Prepared::rows).sum();
+    if jobs.len() == 1 {
+        first.stats.batches.add(rows);
+        let outputs = infer(first, only);
+        let answer = outputs.and_then(|outputs| jobs[0].answered(&outputs));
+        return jobs[0].reply(answer);
+    }
+    let joined = Prepared::join(&prepared).map_err(Fault::inside).and_then(|all| infer(first, &all));
+    let Ok(outputs) = joined else {
+        // One of them has values that the model cannot take: each gets an answer of its own.
+        for (mut job, prepared) in jobs.into_iter().zip(prepared) {
+            job.stats.batches.add(prepared.rows());
+            let answer = infer(&job, &prepared).and_then(|outputs| job.answered(&outputs));
+            job.reply(answer);
+        }
+        return;
+    };
+    first.stats.batches.add(rows);
+    let mut begin = 0;
+    for (job, prepared) in jobs.iter_mut().zip(&prepared) {
+        let end = begin + prepared.rows();
+        let own = outputs.rows(begin..end).map_err(Fault::inside);
+        let answer = own.and_then(|own| job.answered(&own));
+        job.reply(answer);
+        begin = end;
+    }
+}
