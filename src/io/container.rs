@@ -227,9 +227,9 @@ impl Metadata {
     }
 }
 
-/// Returns the content of a file with a sound head.
+/// Returns the content of a file with a sound head, of which no more is read.
 pub(super) fn content(source: &mut Source<impl Read>) -> Option<Content> {
-    read_head(source, None).ok()?.content
+    content_of(&start(source).ok()?)
 }
 
 /// Reads the metadata of a file.
@@ -254,8 +254,8 @@ pub(super) fn is_whole(source: &mut Source<impl Read>) -> bool {
 /// The wanted contents, the bytes per number, and the name of the number type.
 type Wanted<'a> = (&'a [Content], usize, &'a str);
 
-/// Reads and checks the head and the description; with `wanted` of `None`, any content is accepted.
-fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Result<Head> {
+/// Reads and checks the head.
+fn start(source: &mut Source<impl Read>) -> Result<[u8; HEAD]> {
     let mut head = [0; HEAD];
     let found = source.take(&mut head[..MAGIC.len()])?;
     if !MAGIC.starts_with(&head[..found]) {
@@ -269,11 +269,24 @@ fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Resu
     head[8..12].copy_from_slice(&version);
     let rest: [u8; HEAD - 12] = source.exactly()?;
     head[12..].copy_from_slice(&rest);
+    let sum = u32::from_le_bytes(std::array::from_fn(|i| head[32 + i]));
+    check_sum("the head", crc32fast::hash(&head[..32]), sum)?;
+    Ok(head)
+}
+
+/// The content that a head states; `None` for one that only newer versions know.
+fn content_of(head: &[u8; HEAD]) -> Option<Content> {
+    [Content::Model, Content::Checkpoint, Content::Predictor]
+        .into_iter()
+        .find(|&known| known as u8 == head[12])
+}
+
+/// Reads and checks the head and the description; with `wanted` of `None`, any content is accepted.
+fn read_head(source: &mut Source<impl Read>, wanted: Option<Wanted<'_>>) -> Result<Head> {
+    let head = start(source)?;
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| head[at + i]));
     let sum = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| head[at + i]));
-    check_sum("the head", crc32fast::hash(&head[..32]), sum(32))?;
-    let known = [Content::Model, Content::Checkpoint, Content::Predictor];
-    let content = known.into_iter().find(|&known| known as u8 == head[12]);
+    let content = content_of(&head);
     if let Some((contents, width, element)) = wanted {
         if !content.is_some_and(|found| contents.contains(&found)) {
             return Err(Error::format(

@@ -93,6 +93,17 @@ impl<F: Scalar> Registry<F> {
     pub fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn Model<F>>> {
         read(&mut Source::of(bytes), self)
     }
+
+    /// Reads a model from any reader, to its end.
+    ///
+    /// The length is unknown until the end, so memory is allocated as bytes arrive. To limit it, pass
+    /// `reader.take(limit)`.
+    ///
+    /// # Errors
+    /// As [`load_with`].
+    pub fn read_from(&self, reader: impl Read) -> Result<Box<dyn Model<F>>> {
+        read(&mut Source::new(reader), self).map_err(|error| error.at("load"))
+    }
 }
 
 impl<F: Scalar> InferRegistry<F> {

@@ -86,6 +86,11 @@ pub(crate) fn from_bytes(bytes: &[u8], layers: Layers<'_>) -> Result<(Box<dyn In
     read(&mut Source::of(bytes), layers)
 }
 
+/// Reads a predictor from a reader, to its end.
+pub(crate) fn read_from(reader: impl Read, layers: Layers<'_>) -> Result<(Box<dyn Infer>, Vec<Section>)> {
+    read(&mut Source::new(reader), layers).map_err(|error| error.at("load"))
+}
+
 fn read(source: &mut Source<impl Read>, layers: Layers<'_>) -> Result<(Box<dyn Infer>, Vec<Section>)> {
     let wanted = (&[Content::Predictor][..], size_of::<f32>(), "f32");
     container::read(source, wanted, |_, body, numbers| {

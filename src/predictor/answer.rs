@@ -258,23 +258,24 @@ impl AnswerValue {
                 let all: Vec<_> = labels.iter().map(|(name, p, _)| Ranked("label", name, *p)).collect();
                 map.serialize_entry("probabilities", &all)
             }
-            Self::Numbers(numbers) => match &numbers[..] {
-                [AnswerNumber { value, unit, .. }] => {
-                    map.serialize_entry("number", value)?;
-                    if !unit.is_empty() {
-                        map.serialize_entry("unit", &**unit)?;
+            Self::Numbers(numbers) => {
+                match &numbers[..] {
+                    [AnswerNumber { value, .. }] => map.serialize_entry("number", value)?,
+                    numbers if numbers.iter().all(|number| !number.name.is_empty()) => {
+                        let values = numbers.iter().map(|number| (&*number.name, number.value));
+                        map.serialize_entry("numbers", &Pairs(values.collect()))?;
                     }
-                    Ok(())
+                    numbers => {
+                        let values: Vec<f64> = numbers.iter().map(|number| number.value).collect();
+                        map.serialize_entry("numbers", &values)?;
+                    }
                 }
-                numbers if numbers.iter().all(|number| !number.name.is_empty()) => {
-                    let values = numbers.iter().map(|number| (&*number.name, number.value));
-                    map.serialize_entry("numbers", &Pairs(values.collect()))
+                // All have the same.
+                match numbers.first().filter(|number| !number.unit.is_empty()) {
+                    Some(number) => map.serialize_entry("unit", &*number.unit),
+                    None => Ok(()),
                 }
-                numbers => {
-                    let values: Vec<f64> = numbers.iter().map(|number| number.value).collect();
-                    map.serialize_entry("numbers", &values)
-                }
-            },
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::io::Metadata;
 use crate::io::predictor::{self, Layers, Role, Section};
 use crate::nn::{Infer, InferRegistry, Registry};
 use crate::shown::count;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -85,7 +86,20 @@ impl Predictor {
         Self::decode(model, sections, blocks)
     }
 
-    /// Returns whether these bytes are a predictor's file by their head, rather than the file of a model without blocks.
+    /// Reads a predictor from any reader, to its end.
+    ///
+    /// The length is unknown until the end, so memory is allocated as bytes arrive. To limit it, pass
+    /// `reader.take(limit)`.
+    ///
+    /// # Errors
+    /// As [`load_with`](Predictor::load_with).
+    pub fn read_from(reader: impl Read, registry: &Registry, blocks: &Blocks) -> Result<Self> {
+        let (model, sections) = predictor::read_from(reader, Layers::Trainable(registry))?;
+        Self::decode(model, sections, blocks)
+    }
+
+    /// Returns whether these bytes begin as a predictor's file, rather than as that of a model without blocks. The first
+    /// 64 bytes are enough.
     pub fn is_in(bytes: &[u8]) -> bool {
         predictor::is_predictor(bytes)
     }

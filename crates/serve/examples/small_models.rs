@@ -5,7 +5,7 @@
 //! cargo run -p plywood-serve -- FOLDER/fashion.plywood FOLDER/table.plywood
 //! ```
 
-#[path = "../tests/models/mod.rs"]
+#[path = "../tests/server/models.rs"]
 mod models;
 
 use plywood::prelude::*;

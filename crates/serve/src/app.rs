@@ -59,9 +59,14 @@ impl App {
             Err(fault) => Err(fault),
         };
         let status = answer.as_ref().map_or_else(|fault| fault.status, Response::status);
-        stats.request(start.elapsed(), status.as_u16());
+        stats.request(start, status.as_u16());
         answer
     }
+}
+
+/// All routes behind the guard, as a part of a program's own.
+pub(crate) fn guarded_router(app: Arc<App>, with_page: bool) -> Router {
+    router(app.clone(), with_page).layer(from_fn_with_state(app, guard::layer))
 }
 
 /// All routes. `with_page` adds those of the page.
@@ -99,9 +104,5 @@ pub(crate) fn router(app: Arc<App>, with_page: bool) -> Router {
             router = router.route(asset.path, get(async || asset.response()));
         }
     }
-    router
-        .fallback(fault::no_route)
-        .method_not_allowed_fallback(fault::no_method)
-        .layer(from_fn_with_state(app.clone(), guard::guard))
-        .with_state(app)
+    router.fallback(fault::no_route).method_not_allowed_fallback(fault::no_method).with_state(app)
 }

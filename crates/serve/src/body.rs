@@ -2,6 +2,7 @@
 
 use crate::fault::{Fault, shortened};
 use crate::limits::Limits;
+use crate::patient::within;
 use axum::http::{HeaderMap, StatusCode, header};
 use flate2::Compression;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
@@ -134,8 +135,8 @@ impl Bodies {
 
     /// Reads a whole body.
     pub async fn read(&self, body: axum::body::Body, packing: Packing) -> Result<Body, Fault> {
-        let whole = tokio::time::timeout(self.time, self.collect(body));
-        let (bytes, room) = whole.await.unwrap_or_else(|_| {
+        let whole = within(self.time, self.collect(body));
+        let (bytes, room) = whole.await.unwrap_or_else(|| {
             let text = format!("the body must arrive within {} s", self.time.as_secs());
             Err(Fault::new(StatusCode::REQUEST_TIMEOUT, text))
         })?;

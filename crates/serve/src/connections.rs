@@ -3,12 +3,17 @@
 //! `axum::serve` has no limit of connections and none of the time for a head, so the loop is here.
 
 use crate::app::App;
+use crate::guard::guard;
 use crate::patient::Patient;
 use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use plywood::{Error, Result};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,6 +23,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tower_service::Service;
 
 /// What a connection that is too many gets.
 const TOO_MANY: &[u8] =
@@ -125,7 +131,7 @@ impl Connections {
         let (app, router) = (self.app.clone(), self.router.clone());
         let (ending, alive) = (self.ending.clone(), self.alive.clone());
         tokio::spawn(async move {
-            serve(stream, &app, router, ending).await;
+            serve(stream, app.clone(), router, ending).await;
             app.traffic.connections.fetch_sub(1, Ordering::Relaxed);
             drop(alive);
         });
@@ -150,15 +156,32 @@ async fn refuse(mut stream: TcpStream) {
     let _ = tokio::time::timeout(Duration::from_secs(1), tell).await;
 }
 
+/// The answer of a route.
+async fn routed(router: &mut Router, request: hyper::Request<Body>) -> Response {
+    match Service::call(router, request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
 /// Answers the requests of a connection, one after the other.
-async fn serve(stream: TcpStream, app: &App, router: Router, mut ending: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut ending: watch::Receiver<bool>) {
     // Answers are small; they do not wait for more.
     let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(Patient::new(stream, app.limits.time));
+    let head_time = app.limits.head_time;
+    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        let (app, mut router) = (app.clone(), router.clone());
+        async move {
+            Ok::<_, Infallible>(
+                guard(&app, request.map(Body::new), |request| routed(&mut router, request)).await,
+            )
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.limits.head_time)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .header_read_timeout(head_time)
+        .serve_connection(stream, answer);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

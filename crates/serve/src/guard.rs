@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::fault::{Fault, shortened};
+use crate::patient::within;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -92,20 +93,33 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Checks a request, answers it within its time, counts and logs it.
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let logged = app.access.log.then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let response = checked(&app, request, next).await;
+/// [`guard`] as a layer of routes.
+pub(crate) async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    guard(&app, request, |request| next.run(request)).await
+}
+
+/// Checks a request, answers it by `next` within its time, counts and logs it.
+pub(crate) async fn guard<F: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let logged =
+        app.access.log.then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
+    let response = checked(app, request, next).await;
     app.traffic.count(response.status());
-    if let Some((method, path)) = logged {
+    if let Some((start, method, path)) = logged {
         let (status, time) = (response.status().as_u16(), start.elapsed());
         tracing::info!(target: "plywood_serve::access", %method, path, status, ?time, "a request");
     }
     response
 }
 
-async fn checked(app: &App, request: Request, next: Next) -> Response {
+async fn checked<F: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let headers = request.headers();
     let origin = match app.access.check_host(headers).and_then(|()| app.access.other_origin(headers)) {
         Ok(origin) => origin.cloned(),
@@ -121,9 +135,9 @@ async fn checked(app: &App, request: Request, next: Next) -> Response {
         false => app.access.check_token(headers),
     };
     let response = match allowed {
-        Ok(()) => match tokio::time::timeout(app.limits.time, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => {
+        Ok(()) => match within(app.limits.time, next(request)).await {
+            Some(response) => response,
+            None => {
                 let seconds = app.limits.time.as_secs();
                 Fault::busy(format!("the request has taken more than {seconds} s; ask for less at once"))
                     .into_response()

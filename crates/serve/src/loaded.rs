@@ -2,16 +2,20 @@
 
 use crate::tensor::{self, ImageField, Input, Output};
 use plywood::ndarray::ArrayD;
-use plywood::nn::Registry;
+use plywood::nn::{Infer, Model, Registry};
 use plywood::predictor::{Blocks, Classes, Numbers, Predictor, Prepared};
 use plywood::preprocessing::Features;
 use plywood::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many characters of a file's hash are its version.
 const VERSION: usize = 12;
+
+/// So many bytes of a file tell what is in it.
+const HEAD: u64 = 64;
 
 /// How a file becomes a predictor, for models with layers or blocks of other crates.
 pub(crate) type Reader = Arc<dyn Fn(&[u8]) -> Result<Predictor> + Send + Sync>;
@@ -35,22 +39,28 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads a file: a predictor, or a model alone.
-    pub fn read(bytes: &[u8], reader: Option<&Reader>) -> Result<Self> {
-        let version = version(bytes);
-        match reader {
-            Some(reader) => Self::new(reader(bytes)?, version, false),
-            None if Predictor::is_in(bytes) => {
-                let predictor = Predictor::from_bytes(bytes, &Registry::builtin(), &Blocks::builtin())?;
-                Self::new(predictor, version, false)
+    /// Reads a file: a predictor, or a model alone. The bytes are hashed as they pass, so that they are in memory once.
+    pub fn read(mut file: impl Read, reader: Option<&Reader>) -> Result<Self> {
+        let mut head = Vec::new();
+        file.by_ref().take(HEAD).read_to_end(&mut head).map_err(Error::custom)?;
+        let is_predictor = Predictor::is_in(&head);
+        let mut file = Hashing { hash: Sha256::new(), file: head.as_slice().chain(file) };
+        let registry = Registry::builtin();
+        let predictor = match reader {
+            Some(reader) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map_err(Error::custom)?;
+                reader(&bytes)?
             }
-            None => Self::new(bare(bytes)?, version, true),
-        }
+            None if is_predictor => Predictor::read_from(&mut file, &registry, &Blocks::builtin())?,
+            None => bare(registry.read_from(&mut file)?)?,
+        };
+        Self::new(predictor, version(file.hash), reader.is_none() && !is_predictor)
     }
 
     /// A predictor that is in memory. Its version is that of the file that `save` would write.
     pub fn of(predictor: Predictor) -> Result<Self> {
-        let version = version(&predictor.to_bytes()?);
+        let version = version(Sha256::new_with_prefix(predictor.to_bytes()?));
         Self::new(predictor, version, false)
     }
 
@@ -67,14 +77,26 @@ impl Loaded {
 }
 
 /// A short hash of a file: the same on every instance that has the same file.
-fn version(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..VERSION].to_owned()
+fn version(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..VERSION].to_owned()
+}
+
+/// Hashes what is read.
+struct Hashing<R> {
+    hash: Sha256,
+    file: R,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
 }
 
 /// A model alone, as a predictor of its own tensors.
-fn bare(bytes: &[u8]) -> Result<Predictor> {
-    let model = Registry::builtin().from_bytes(bytes)?;
+fn bare(model: Box<dyn Model>) -> Result<Predictor> {
     let inputs: Vec<(String, Vec<usize>)> =
         model.inputs().iter().map(|port| (port.name().to_owned(), port.shape().to_vec())).collect();
     let outputs: Vec<String> = model.outputs().iter().map(|port| port.name().to_owned()).collect();

@@ -4,6 +4,8 @@ use crate::fault::{Fault, shortened};
 use crate::loaded::{Loaded, Reader};
 use crate::stats::Stats;
 use plywood::predictor::Predictor;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -58,19 +60,18 @@ impl Slot {
         let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = &self.path else { return Ok(()) };
         let read = || {
-            let read = |error| {
+            let failed = |error| {
                 plywood::Error::io("read", path, error).help("Look at the path, and at who may read it.")
             };
-            let length = std::fs::metadata(path).map_err(read)?.len();
-            if length > MOST {
-                let found = format!("{length} bytes");
-                return Err(plywood::Error::format(
-                    path.display().to_string(),
-                    format!("have at most {MOST} bytes"),
-                    found,
-                ));
+            // Looked at before it is opened, because opening a named pipe waits until somebody writes to it.
+            if !std::fs::metadata(path).map_err(failed)?.is_file() {
+                let what = path.display().to_string();
+                return Err(
+                    plywood::Error::format(what, "be a file", "something else").help("Name a model's file.")
+                );
             }
-            Loaded::read(&std::fs::read(path).map_err(read)?, self.reader.as_ref())
+            let file = File::open(path).map_err(failed)?;
+            Loaded::read(file.take(MOST), self.reader.as_ref())
         };
         match read() {
             Ok(loaded) => {

@@ -1,12 +1,23 @@
-//! [`Patient`]: a connection that gives up on a client that does not read its answer.
+//! Waiting with an end: for a future, and for a client that does not read its answer.
 
+use std::future::poll_fn;
 use std::io::{Error, ErrorKind, Result};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+/// Waits for a future for at most this time; `None` if it takes longer. What is ready at once needs no clock.
+pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    match first {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => tokio::time::timeout(time, future).await.ok(),
+    }
+}
 
 /// A connection whose writing fails if the client takes nothing for some time.
 pub(crate) struct Patient {

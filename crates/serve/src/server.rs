@@ -164,7 +164,7 @@ impl Server {
     /// When there is no model, a name cannot be part of a path or is there twice, or a file cannot be loaded.
     pub fn router(self) -> Result<Router> {
         let page = self.page;
-        Ok(app::router(self.app()?, page))
+        Ok(app::guarded_router(self.app()?, page))
     }
 
     /// Loads the files and serves until [`Running::shutdown`]. It must be called within a tokio runtime.
@@ -219,10 +219,10 @@ fn check_names(models: &Models) -> Result<()> {
             && name.len() <= 200
             && !name.contains('/')
             && !name.chars().any(char::is_control);
-        if !sound || name == "stats" {
+        if !sound || ["stats", ".", ".."].contains(&name.as_str()) {
             return Err(Error::argument(
                 "the name of a model",
-                "of 1 to 200 bytes without a slash, and not \"stats\"",
+                "of 1 to 200 bytes without a slash, and not \"stats\" or dots alone",
                 format!("{name:?}"),
             )
             .help("The name is a part of the path of its requests."));

@@ -1,7 +1,7 @@
 //! Counters of a model: for `/metrics` and the protocol's statistics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Counted durations.
 #[derive(Debug, Default)]
@@ -99,7 +99,10 @@ pub(crate) struct Stats {
     pub latency: Histogram<14>,
     pub loads: AtomicU64,
     pub failed_loads: AtomicU64,
-    /// When the last answer was given, in milliseconds since 1970.
+    /// When the counters began, by both clocks.
+    begin: Instant,
+    since: SystemTime,
+    /// When the last answer was given, in milliseconds since then.
     last: AtomicU64,
 }
 
@@ -119,6 +122,8 @@ impl Default for Stats {
             ]),
             loads: AtomicU64::new(0),
             failed_loads: AtomicU64::new(0),
+            begin: Instant::now(),
+            since: SystemTime::now(),
             last: AtomicU64::new(0),
         }
     }
@@ -126,12 +131,14 @@ impl Default for Stats {
 
 impl Stats {
     /// Counts a request.
-    pub fn request(&self, time: Duration, status: u16) {
+    pub fn request(&self, start: Instant, status: u16) {
+        let now = Instant::now();
+        let time = now - start;
         self.latency.add_value(time.as_secs_f64());
         if status < 400 {
             self.success.add(time);
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.last.store(u64::try_from(now.as_millis()).unwrap_or(0), Ordering::Relaxed);
+            let since = u64::try_from((now - self.begin).as_millis()).unwrap_or(0);
+            self.last.store(since, Ordering::Relaxed);
         } else {
             self.fail.add(time);
             if status >= 500 {
@@ -140,8 +147,13 @@ impl Stats {
         }
     }
 
+    /// When the last answer was given, in milliseconds since 1970; 0 if none was.
     pub fn last_inference(&self) -> u64 {
-        self.last.load(Ordering::Relaxed)
+        let begin = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        match self.success.count() {
+            0 => 0,
+            _ => u64::try_from(begin.as_millis()).unwrap_or(0) + self.last.load(Ordering::Relaxed),
+        }
     }
 
     /// The rows that were predicted.

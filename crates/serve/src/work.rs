@@ -61,22 +61,25 @@ impl Job {
     }
 
     /// Reads the body, unless it was read.
-    fn prepared(&mut self) -> Result<Prepared, Fault> {
-        match self.prepared.take() {
-            Some(prepared) => Ok(prepared),
-            None => {
-                let start = Instant::now();
-                let prepared = guarded(|| self.call.prepare(&self.model));
-                self.stats.input.add(start.elapsed());
-                prepared
-            }
+    fn prepared(&mut self, clock: &mut Clock) -> Result<Prepared, Fault> {
+        if let Some(prepared) = self.prepared.take() {
+            return Ok(prepared);
         }
+        let prepared = guarded(|| self.call.prepare(&self.model));
+        self.stats.input.add(clock.lap());
+        prepared
     }
 
-    fn answered(&mut self, outputs: &Predictions) -> Result<Response, Fault> {
-        let start = Instant::now();
+    /// Runs the model.
+    fn infer(&self, prepared: &Prepared, clock: &mut Clock) -> Result<Predictions, Fault> {
+        let outputs = guarded(|| self.model.predictor.infer(prepared).map_err(Fault::bad));
+        self.stats.infer.add(clock.lap());
+        outputs
+    }
+
+    fn answered(&mut self, outputs: &Predictions, clock: &mut Clock) -> Result<Response, Fault> {
         let answer = guarded(|| self.call.answer(&self.model, outputs));
-        self.stats.output.add(start.elapsed());
+        self.stats.output.add(clock.lap());
         answer
     }
 
@@ -100,6 +103,21 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         tracing::error!(panic = text, "a prediction has panicked");
         Err(Fault::inside("the prediction failed inside the model; the server's log says more"))
     })
+}
+
+/// Measures one step after the other.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the last call.
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.0, now)
+    }
 }
 
 /// The queue and its threads.
@@ -145,12 +163,13 @@ impl Pool {
     /// Answers a request.
     pub async fn run(&self, mut job: Job) -> Result<Response, Fault> {
         if job.model.time < FAST && job.call.is_small() {
-            let prepared = job.prepared()?;
+            let mut clock = Clock(job.queued);
+            let prepared = job.prepared(&mut clock)?;
             let time = job.model.time.saturating_mul(u32::try_from(prepared.rows()).unwrap_or(u32::MAX));
             if time < FAST_REQUEST {
                 job.stats.batches.add(prepared.rows());
-                let outputs = infer(&job, &prepared)?;
-                return job.answered(&outputs);
+                let outputs = job.infer(&prepared, &mut clock)?;
+                return job.answered(&outputs, &mut clock);
             }
             job.prepared = Some(prepared);
         }
@@ -167,14 +186,6 @@ impl Drop for Pool {
         self.0.lock().closed = true;
         self.0.wake.notify_all();
     }
-}
-
-/// Runs the model of a job.
-fn infer(job: &Job, prepared: &Prepared) -> Result<Predictions, Fault> {
-    let start = Instant::now();
-    let outputs = guarded(|| job.model.predictor.infer(prepared).map_err(Fault::bad));
-    job.stats.infer.add(start.elapsed());
-    outputs
 }
 
 impl Shared {
@@ -232,7 +243,7 @@ impl Shared {
         while let Some(mut job) = next {
             job.stats.queue.add(job.queued.elapsed());
             if !job.is_abandoned() {
-                match job.prepared() {
+                match job.prepared(&mut Clock::start()) {
                     Ok(prepared) => {
                         rows += prepared.rows();
                         batch.push((job, prepared));
@@ -252,18 +263,21 @@ fn answer_all(batch: Vec<(Job, Prepared)>) {
     let (mut jobs, prepared): (Vec<Job>, Vec<Prepared>) = batch.into_iter().unzip();
     let (Some(first), Some(only)) = (jobs.first(), prepared.first()) else { return };
     let rows: usize = prepared.iter().map(Prepared::rows).sum();
+    let mut clock = Clock::start();
     if jobs.len() == 1 {
         first.stats.batches.add(rows);
-        let outputs = infer(first, only);
-        let answer = outputs.and_then(|outputs| jobs[0].answered(&outputs));
+        let outputs = first.infer(only, &mut clock);
+        let answer = outputs.and_then(|outputs| jobs[0].answered(&outputs, &mut clock));
         return jobs[0].reply(answer);
     }
-    let joined = Prepared::join(&prepared).map_err(Fault::inside).and_then(|all| infer(first, &all));
+    let joined = Prepared::join(&prepared).map_err(Fault::inside);
+    let joined = joined.and_then(|all| first.infer(&all, &mut clock));
     let Ok(outputs) = joined else {
         // One of them has values that the model cannot take: each gets an answer of its own.
         for (mut job, prepared) in jobs.into_iter().zip(prepared) {
             job.stats.batches.add(prepared.rows());
-            let answer = infer(&job, &prepared).and_then(|outputs| job.answered(&outputs));
+            let outputs = job.infer(&prepared, &mut clock);
+            let answer = outputs.and_then(|outputs| job.answered(&outputs, &mut clock));
             job.reply(answer);
         }
         return;
@@ -273,7 +287,7 @@ fn answer_all(batch: Vec<(Job, Prepared)>) {
     for (job, prepared) in jobs.iter_mut().zip(&prepared) {
         let end = begin + prepared.rows();
         let own = outputs.rows(begin..end).map_err(Fault::inside);
-        let answer = own.and_then(|own| job.answered(&own));
+        let answer = own.and_then(|own| job.answered(&own, &mut clock));
         job.reply(answer);
         begin = end;
     }

@@ -165,7 +165,7 @@ impl Reader<'_> {
         for (name, bytes) in parts {
             let field = match self.fields {
                 [field] if name == "file" => Some(field),
-                fields => fields.iter().find(|field| field.name == *name),
+                fields => fields.iter().find(|field| field.name == *name || in_form(&field.name) == *name),
             };
             if let Some(field) = field {
                 row = row.with(field.name.as_str(), self.part(field, bytes)?);
@@ -181,12 +181,12 @@ impl Reader<'_> {
     }
 
     /// The value of a part, whose text is read as the field says. An empty one is missing.
-    fn part(&mut self, field: &Field, bytes: &[u8]) -> Result<Raw, Fault> {
+    fn part(&mut self, field: &Field, bytes: &[u8]) -> Result<Row, Fault> {
         if bytes.is_empty() {
-            return Ok(Raw::Missing);
+            return Ok(Raw::Missing.into());
         }
         if field.column_type == ColumnType::Image {
-            return self.raw_image(bytes);
+            return Ok(self.raw_image(bytes)?.into());
         }
         let name = shortened(&field.name, 100);
         let text =
@@ -198,18 +198,23 @@ impl Reader<'_> {
                 shortened(text, 60)
             ))
         };
-        match &field.column_type {
-            ColumnType::Number => text.trim().parse().map(Raw::Number).map_err(|_| unfit()),
-            ColumnType::Boolean { .. } => Ok(match text.trim() {
-                "true" => Raw::Boolean(true),
-                "false" => Raw::Boolean(false),
-                word => Raw::Text(word.to_owned()),
-            }),
+        Ok(match &field.column_type {
+            ColumnType::Number => Raw::Number(text.trim().parse().map_err(|_| unfit())?).into(),
+            ColumnType::Boolean { .. } => match text.trim() {
+                "true" => Raw::Boolean(true).into(),
+                "false" => Raw::Boolean(false).into(),
+                word => Raw::Text(word.to_owned()).into(),
+            },
             ColumnType::Array(_) => {
-                let numbers: Vec<f64> = serde_json::from_str(text).map_err(|_| unfit())?;
-                Ok(Raw::Array { shape: vec![numbers.len()], numbers })
+                let numbers: Value = serde_json::from_str(text).map_err(|_| unfit())?;
+                numbers.into()
             }
-            _ => Ok(Raw::Text(text.to_owned())),
-        }
+            _ => Raw::Text(text.to_owned()).into(),
+        })
     }
+}
+
+/// A name as browsers write it in a form.
+fn in_form(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -97,8 +97,9 @@ impl Data {
     /// Whether all numbers are finite.
     fn is_finite(&self) -> bool {
         match self {
-            Self::Fp32(all) => all.iter().all(|x| x.is_finite()),
-            Self::Fp64(all) => all.iter().flatten().all(|x| x.is_finite()),
+            // Without an early end, so that many are looked at in one step.
+            Self::Fp32(all) => all.iter().fold(true, |all, x| all & x.is_finite()),
+            Self::Fp64(all) => all.iter().flatten().fold(true, |all, x| all & x.is_finite()),
             _ => true,
         }
     }
