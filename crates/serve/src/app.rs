@@ -1,19 +1,14 @@
-//! [`App`]: what all routes share, and the table of the routes.
+//! [`App`]: what all routes share.
 
+use crate::access::Access;
 use crate::body::Bodies;
-use crate::fault::{self, Fault};
-use crate::guard::{self, Access};
+use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::loaded::Loaded;
-use crate::metrics::{self, Traffic};
 use crate::models::Models;
-use crate::stats::Stats;
+use crate::stats::{Stats, Traffic};
 use crate::work::{Call, Job, Pool};
-use crate::{page, v1, v2};
-use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -62,47 +57,4 @@ impl App {
         stats.request(start, status.as_u16());
         answer
     }
-}
-
-/// All routes behind the guard, as a part of a program's own.
-pub(crate) fn guarded_router(app: Arc<App>, with_page: bool) -> Router {
-    router(app.clone(), with_page).layer(from_fn_with_state(app, guard::layer))
-}
-
-/// All routes. `with_page` adds those of the page.
-pub(crate) fn router(app: Arc<App>, with_page: bool) -> Router {
-    let model = "/v2/models/{model}";
-    let of_version = |rest: &str| format!("{model}/versions/{{version}}{rest}");
-    let mut router = Router::new()
-        .route("/v1/models", get(v1::models))
-        .route("/v1/predict/{model}", post(v1::predict))
-        .route("/v2", get(v2::server))
-        .route("/v2/", get(v2::server))
-        .route("/v2/health/live", get(v2::live))
-        .route("/v2/health/ready", get(v2::ready))
-        .route("/v2/models/stats", get(v2::all_stats))
-        .route(model, get(v2::metadata))
-        .route(&of_version(""), get(v2::metadata))
-        .route(&format!("{model}/ready"), get(v2::model_ready))
-        .route(&of_version("/ready"), get(v2::model_ready))
-        .route(&format!("{model}/config"), get(v2::config))
-        .route(&of_version("/config"), get(v2::config))
-        .route(&format!("{model}/stats"), get(v2::stats))
-        .route(&of_version("/stats"), get(v2::stats))
-        .route(&format!("{model}/infer"), post(v2::infer))
-        .route(&of_version("/infer"), post(v2::infer_version))
-        .route("/v2/repository/index", post(v2::index))
-        .route("/v2/repository/models/{model}/load", post(v2::load))
-        .route("/v2/repository/models/{model}/unload", post(v2::unload))
-        .route("/metrics", get(metrics::metrics))
-        .route("/openapi.json", get(page::openapi));
-    for path in v2::REFUSED {
-        router = router.route(path, get(v2::refused).post(v2::refused));
-    }
-    if with_page {
-        for asset in &page::ASSETS {
-            router = router.route(asset.path, get(async || asset.response()));
-        }
-    }
-    router.fallback(fault::no_route).method_not_allowed_fallback(fault::no_method).with_state(app)
 }

@@ -17,17 +17,18 @@
 // |---|---|
 // | `server.rs`, `limits.rs` | what users set |
 // | `connections.rs`, `patient.rs` | the loop that accepts connections, and how it ends |
-// | `app.rs` | what all routes share, and the table of routes |
-// | `guard.rs` | who may ask, for how long; log |
+// | `routes.rs`, `app.rs` | the table of the routes, and what all of them share |
+// | `guard.rs`, `access.rs` | what every request passes: who may ask, for how long; log |
 // | `body.rs` | bodies within bounds |
 // | `v1/` | the friendly routes |
-// | `v2/` | the KServe protocol: `json.rs` and `request.rs` read, `tensors.rs` makes rows, `reply.rs` answers |
+// | `v2/` | the KServe protocol: `read.rs` and `json.rs` read, `tensors.rs` makes rows, `reply.rs` answers |
 // | `work.rs` | the threads that predict |
 // | `models.rs`, `loaded.rs`, `tensor.rs` | the models by name, a model in memory, its tensors |
 // | `stats.rs`, `metrics.rs` | counters |
 // | `page.rs`, `page/`, `openapi.json` | the page, the description of the routes |
 // | `options.rs`, `main.rs` | the program |
 
+mod access;
 mod app;
 mod body;
 mod connections;
@@ -41,6 +42,7 @@ mod models;
 pub mod options;
 mod page;
 mod patient;
+mod routes;
 mod server;
 mod stats;
 mod tensor;

@@ -4,28 +4,10 @@ use crate::app::App;
 use crate::fault::with_type;
 use crate::stats::{Histogram, Stats};
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-/// What is counted of all requests, also of those that reach no model.
-#[derive(Default)]
-pub(crate) struct Traffic {
-    /// By the first digit of the status.
-    answers: [AtomicU64; 6],
-    pub connections: AtomicUsize,
-    /// Connections that were refused because there were too many.
-    pub refused: AtomicU64,
-}
-
-impl Traffic {
-    pub fn count(&self, status: StatusCode) {
-        let class = usize::from(status.as_u16() / 100).min(5);
-        self.answers[class].fetch_add(1, Ordering::Relaxed);
-    }
-}
+use std::sync::atomic::Ordering;
 
 /// `GET /metrics`
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {

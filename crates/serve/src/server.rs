@@ -1,13 +1,14 @@
 //! [`Server`]: models and settings, before anything listens.
 
-use crate::app::{self, App};
+use crate::access::Access;
+use crate::app::App;
 use crate::body::Bodies;
 use crate::connections::Running;
-use crate::guard::Access;
 use crate::limits::Limits;
 use crate::loaded::Reader;
-use crate::metrics::Traffic;
 use crate::models::{Models, Slot};
+use crate::routes;
+use crate::stats::Traffic;
 use crate::work::Pool;
 use axum::Router;
 use plywood::predictor::Predictor;
@@ -164,7 +165,7 @@ impl Server {
     /// When there is no model, a name cannot be part of a path or is there twice, or a file cannot be loaded.
     pub fn router(self) -> Result<Router> {
         let page = self.page;
-        Ok(app::guarded_router(self.app()?, page))
+        Ok(routes::guarded_router(self.app()?, page))
     }
 
     /// Loads the files and serves until [`Running::shutdown`]. It must be called within a tokio runtime.
@@ -192,7 +193,7 @@ impl Server {
     pub fn serve(self, listener: TcpListener) -> Result<Running> {
         let page = self.page;
         let app = self.app()?;
-        Running::start(listener, app.clone(), app::router(app, page))
+        Running::start(listener, app.clone(), routes::router(app, page))
     }
 
     fn app(self) -> Result<Arc<App>> {

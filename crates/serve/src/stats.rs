@@ -1,6 +1,7 @@
 //! Counters of a model: for `/metrics` and the protocol's statistics.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use axum::http::StatusCode;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Counted durations.
@@ -164,5 +165,22 @@ impl Stats {
     /// The runs of the model.
     pub fn runs(&self) -> u64 {
         self.batches.0.total()
+    }
+}
+
+/// What is counted of all requests, also of those that reach no model.
+#[derive(Default)]
+pub(crate) struct Traffic {
+    /// By the first digit of the status.
+    pub answers: [AtomicU64; 6],
+    pub connections: AtomicUsize,
+    /// Connections that were refused because there were too many.
+    pub refused: AtomicU64,
+}
+
+impl Traffic {
+    pub fn count(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).min(5);
+        self.answers[class].fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -8,7 +8,7 @@ use crate::loaded::Loaded;
 use crate::v1::parts;
 use crate::work::Call;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use plywood::nn::Predictions;
 use plywood::predictor::{Answer, Prepared};
@@ -86,7 +86,7 @@ pub(crate) async fn predict(
             image if image.starts_with("image/") => Sent::Image,
             // What programs send who are not told what they have.
             "" | "application/x-www-form-urlencoded" | "application/octet-stream" => Sent::Unknown,
-            other => return Err(unsupported(&format!("{:?}", shortened(other, 60)))),
+            other => return Err(rows::unsupported(&format!("{:?}", shortened(other, 60)))),
         };
         let images = !target.model.images.is_empty();
         let call = Predict { name: name.clone(), sent, body, top, bounds, images, notes: Vec::new() };
@@ -94,16 +94,6 @@ pub(crate) async fn predict(
     };
     let call = call.await;
     app.answer(target, call).await
-}
-
-/// The error for a media type that is none of those that are taken.
-pub(super) fn unsupported(found: &str) -> Fault {
-    Fault::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        format!(
-            "the Content-Type must be image/png, image/jpeg, text/plain, multipart/form-data or application/json, got {found}"
-        ),
-    )
 }
 
 /// The number of classes in a query: "top=3".

@@ -1,9 +1,9 @@
 //! Rows of a predictor out of what was sent.
 
 use super::parts::Part;
-use super::predict::unsupported;
 use crate::fault::{Fault, shortened};
 use crate::loaded::Loaded;
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plywood::data::{ColumnType, Pixels};
@@ -42,6 +42,16 @@ pub(super) fn read(sent: &Sent, body: &[u8], model: &Loaded, bounds: Bounds) -> 
             _ => Err(unsupported("none, and a body that is neither a PNG or JPEG image nor JSON")),
         },
     }
+}
+
+/// The error for a media type that is none of those that are taken.
+pub(super) fn unsupported(found: &str) -> Fault {
+    Fault::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        format!(
+            "the Content-Type must be image/png, image/jpeg, text/plain, multipart/form-data or application/json, got {found}"
+        ),
+    )
 }
 
 struct Reader<'a> {

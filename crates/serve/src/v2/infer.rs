@@ -1,8 +1,7 @@
 //! Inference requests of the KServe protocol.
 
-use super::reply;
 use super::request::Request;
-use super::tensors;
+use super::{read, reply, tensors};
 use crate::app::App;
 use crate::body::{Body, Packing};
 use crate::fault::Fault;
@@ -35,14 +34,14 @@ impl Call for Infer {
     fn prepare(&mut self, model: &Loaded) -> Result<Prepared, Fault> {
         let body = self.body.unpacked()?;
         let request = match (self.head, &model.inputs[..]) {
-            (Some(0), [input]) => Request::of_raw(&body, &input.name, input.datatype, &input.shape)?,
+            (Some(0), [input]) => read::of_raw(&body, &input.name, input.datatype, &input.shape)?,
             (Some(0), inputs) => {
                 return Err(Fault::bad(format!(
                     "a body without JSON needs a model with one input; this one has {}",
                     inputs.len()
                 )));
             }
-            (head, _) => Request::read(&body, head)?,
+            (head, _) => read::read(&body, head)?,
         };
         self.body = Body::default();
         reply::check(&request, model)?;

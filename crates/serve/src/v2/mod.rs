@@ -4,6 +4,7 @@
 mod about;
 mod infer;
 mod json;
+mod read;
 mod reply;
 mod repository;
 mod request;
