@@ -11,6 +11,9 @@
 //! | `GET /openapi.json` | all routes |
 //! | `GET /` | a page to try the models |
 //!
+//! [The page on serving](https://github.com/plywood-rs/plywood/blob/main/docs/serving.md) shows the way from a trained network to
+//! `curl`, Python, a web page and production.
+//!
 //! An answer is the same to the bit alone and in any company of other requests, on any instance with the same file.
 
 // | file | what is in it |
@@ -53,3 +56,8 @@ mod work;
 pub use connections::Running;
 pub use limits::Limits;
 pub use server::Server;
+
+/// The examples of the page are compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/serving.md")]
+mod serving_page {}
