@@ -27,7 +27,7 @@ use tower_service::Service;
 
 /// What a connection that is too many gets.
 const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 45\r\n\
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 47\r\n\
     connection: close\r\nretry-after: 1\r\n\r\n{\"error\":\"the server has too many connections\"}";
 
 /// A server that listens.
@@ -192,5 +192,18 @@ async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut ending: wat
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a connection has ended with an error");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TOO_MANY;
+
+    #[test]
+    fn what_a_connection_too_many_gets_has_the_length_that_it_states() {
+        let (head, body) = std::str::from_utf8(TOO_MANY).unwrap().split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{}", body.len());
+        let error: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(error["error"], "the server has too many connections");
     }
 }
