@@ -97,10 +97,17 @@ impl Slot {
     }
 
     /// Gives the model's memory back, once the requests in progress are answered.
-    pub fn unload(&self) {
+    pub fn unload(&self) -> Result<(), Fault> {
+        if self.path.is_none() {
+            return Err(Fault::bad(format!(
+                "the model {:?} stays loaded: it was not read from a file, so it could not be loaded again",
+                shortened(&self.name, 100)
+            )));
+        }
         self.unloaded.store(true, Ordering::Relaxed);
         self.set(None, "it was unloaded".to_owned());
         tracing::info!(model = self.name, "a model is unloaded");
+        Ok(())
     }
 
     fn set(&self, loaded: Option<Arc<Loaded>>, fault: String) {

@@ -235,3 +235,41 @@ fn check_names(models: &Models) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Server;
+    use crate::v2;
+    use axum::extract::State;
+    use plywood::prelude::*;
+    use std::sync::atomic::Ordering;
+
+    fn predictor() -> Predictor {
+        let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build().unwrap();
+        let predictor = Predictor::new(model).input(Features::of_shape([2]));
+        predictor.output(Classes::named(["no", "yes"])).build().unwrap()
+    }
+
+    #[test]
+    fn a_server_that_is_ending_is_not_ready_and_says_why() {
+        let app = Server::new().model("own", predictor()).app().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ready = || runtime.block_on(v2::ready(State(app.clone())));
+        assert_eq!(ready().unwrap(), 200);
+        app.draining.store(true, Ordering::Relaxed);
+        let fault = ready().unwrap_err();
+        assert_eq!((fault.status.as_u16(), fault.text.as_str()), (503, "the server is ending"));
+    }
+
+    #[test]
+    fn a_predictor_in_memory_is_not_unloaded_as_it_could_not_be_loaded_again() {
+        let app = Server::new().model("own", predictor()).app().unwrap();
+        let slot = app.models.slot("own").unwrap();
+        assert_eq!(
+            slot.unload().unwrap_err().text,
+            "the model \"own\" stays loaded: it was not read from a file, so it could not be loaded again"
+        );
+        slot.load().unwrap();
+        assert!(slot.get().is_some());
+    }
+}

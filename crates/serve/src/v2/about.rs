@@ -25,10 +25,13 @@ pub(crate) async fn live() -> StatusCode {
 }
 
 /// `GET /v2/health/ready`: 200 if all models have predicted once and the server is not ending.
-pub(crate) async fn ready(State(app): State<Arc<App>>) -> StatusCode {
-    match app.models.are_ready() && !app.draining.load(Ordering::Relaxed) {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode, Fault> {
+    if app.draining.load(Ordering::Relaxed) {
+        return Err(Fault::busy("the server is ending"));
+    }
+    match app.models.are_ready() {
+        true => Ok(StatusCode::OK),
+        false => Err(Fault::busy("not all models are loaded; /v2/repository/index says why")),
     }
 }
 

@@ -84,6 +84,5 @@ pub(crate) async fn unload(
     body: axum::body::Body,
 ) -> Result<StatusCode, Fault> {
     allowed(&app, &headers, body).await?;
-    app.models.slot(&name)?.unload();
-    Ok(StatusCode::OK)
+    app.models.slot(&name)?.unload().map(|()| StatusCode::OK)
 }
