@@ -12,10 +12,8 @@ pub(crate) fn guarded_router(app: Arc<App>, with_page: bool) -> Router {
     router(app.clone(), with_page).layer(from_fn_with_state(app, guard::layer))
 }
 
-/// All routes. `with_page` adds those of the page.
+/// All routes. `with_page` adds those of the page. The paths are literals: a test finds each of them in openapi.json.
 pub(crate) fn router(app: Arc<App>, with_page: bool) -> Router {
-    let model = "/v2/models/{model}";
-    let of_version = |rest: &str| format!("{model}/versions/{{version}}{rest}");
     let mut router = Router::new()
         .route("/v1/models", get(v1::models))
         .route("/v1/predict/{model}", post(v1::predict))
@@ -24,16 +22,16 @@ pub(crate) fn router(app: Arc<App>, with_page: bool) -> Router {
         .route("/v2/health/live", get(v2::live))
         .route("/v2/health/ready", get(v2::ready))
         .route("/v2/models/stats", get(v2::all_stats))
-        .route(model, get(v2::metadata))
-        .route(&of_version(""), get(v2::metadata))
-        .route(&format!("{model}/ready"), get(v2::model_ready))
-        .route(&of_version("/ready"), get(v2::model_ready))
-        .route(&format!("{model}/config"), get(v2::config))
-        .route(&of_version("/config"), get(v2::config))
-        .route(&format!("{model}/stats"), get(v2::stats))
-        .route(&of_version("/stats"), get(v2::stats))
-        .route(&format!("{model}/infer"), post(v2::infer))
-        .route(&of_version("/infer"), post(v2::infer_version))
+        .route("/v2/models/{model}", get(v2::metadata))
+        .route("/v2/models/{model}/versions/{version}", get(v2::metadata))
+        .route("/v2/models/{model}/ready", get(v2::model_ready))
+        .route("/v2/models/{model}/versions/{version}/ready", get(v2::model_ready))
+        .route("/v2/models/{model}/config", get(v2::config))
+        .route("/v2/models/{model}/versions/{version}/config", get(v2::config))
+        .route("/v2/models/{model}/stats", get(v2::stats))
+        .route("/v2/models/{model}/versions/{version}/stats", get(v2::stats))
+        .route("/v2/models/{model}/infer", post(v2::infer))
+        .route("/v2/models/{model}/versions/{version}/infer", post(v2::infer_version))
         .route("/v2/repository/index", post(v2::index))
         .route("/v2/repository/models/{model}/load", post(v2::load))
         .route("/v2/repository/models/{model}/unload", post(v2::unload))
