@@ -11,9 +11,10 @@ The server must have been started with --allow-load and serve five models:
 
 Needs numpy and tritonclient[http]. The last line is "N passed, M failed"; the exit code is 0 when M is 0.
 
-With --record the client goes through a small proxy in this process which writes the exact bytes of each request and its
-response to DIR/NNN-name.request and DIR/NNN-name.response. Pairs of which one has 64 KB or more are left out (another limit:
---record-limit BYTES). Recordings that an earlier run left in DIR are removed first.
+With --record the client goes through a small proxy in this process, which writes the exact bytes of each request, and what
+its answer must be, to DIR: a file of JSON for each check, in the form that server/replay.rs reads. It leaves out messages as
+large as --record-limit, requests that were recorded before, and what is more than a few KB of a check. Recordings that an
+earlier run left in DIR are removed first.
 """
 
 import argparse
@@ -45,6 +46,7 @@ FASHION = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ]
 WRONG_VERSION = "no-such-version"
+RECORD_OF_A_CHECK = 3_500  # bytes: the most that is recorded of a check
 
 
 # ---------------------------------------------------------------- the checks and how they are run
@@ -161,18 +163,17 @@ def note_calls(cls):
 # ---------------------------------------------------------------- the recording proxy
 
 class Recorder:
-    """A TCP proxy that forwards one request and one response at a time and writes both to files."""
+    """A TCP proxy that forwards one request and one response at a time and keeps both for a file."""
 
     def __init__(self, directory, server, limit):
-        os.makedirs(directory, exist_ok=True)
-        for name in os.listdir(directory):
-            if re.fullmatch(r"\d{3,}-.*\.(request|response)", name):
-                os.remove(os.path.join(directory, name))
         self.directory = directory
         self.server = server
         self.limit = limit
         self.name = "start"
-        self.count = 0
+        self.calls = {}  # by the name of the check
+        self.known = set()  # the requests that were recorded
+        self.size = {}  # the bytes that are recorded of each check
+        self.packings = set()  # those of the recorded answers
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
@@ -198,22 +199,113 @@ class Recorder:
                     response = read_message(from_server, is_response=True)
                     if not response:
                         return
-                    self.write(request, response)
+                    self.keep(request, response)
                     client.sendall(response)
                     if b"\r\nconnection: close" in response.split(b"\r\n\r\n", 1)[0].lower():
                         return
             except OSError:
                 return  # one side went away; the check that waits for an answer will say so
 
-    def write(self, request, response):
+    def keep(self, request, response):
+        # the port is another one at each run
+        request = request.replace(self.address.encode(), b"localhost", 1)
         if max(len(request), len(response)) >= self.limit:
             return
         with self.lock:
-            self.count += 1
-            stem = os.path.join(self.directory, f"{self.count:03}-{self.name.replace('_', '-')}")
-        for content, ending in [(request, ".request"), (response, ".response")]:
-            with open(stem + ending, "wb") as file:
-                file.write(content)
+            # what loads and unloads needs all of its requests, and their order
+            is_whole = "load" in self.name
+            if request in self.known and not is_whole:
+                return
+            call = {**described_request(request), **described_response(response)}
+            packing, size = call.get("packed"), len(json.dumps(call))
+            is_new = packing and packing not in self.packings or self.name not in self.calls
+            if not (is_whole or is_new or self.size[self.name] + size <= RECORD_OF_A_CHECK):
+                return
+            self.known.add(request)
+            self.packings.add(packing)
+            self.size[self.name] = self.size.get(self.name, 0) + size
+            self.calls.setdefault(self.name, []).append(call)
+
+    def write(self, versions):
+        os.makedirs(self.directory, exist_ok=True)
+        for name in os.listdir(self.directory):
+            if name.endswith(".json"):
+                os.remove(os.path.join(self.directory, name))
+        for name, content in [("versions", versions), *self.calls.items()]:
+            with open(os.path.join(self.directory, name.lower() + ".json"), "w", encoding="utf-8") as file:
+                file.write(readable(content) + "\n")
+
+
+def described_request(request):
+    """The bytes of a request: the lines of its head, then its text and what is not text as base64."""
+    head, body = request.split(b"\r\n\r\n", 1)
+    described = {"request": head.decode("latin-1").split("\r\n")}
+    length = re.search(rb"\r\ninference-header-content-length: *(\d+)", head.lower())
+    end = int(length.group(1)) if length else len(body)
+    for text, rest in [(body[:end], body[end:]), (b"", body)]:
+        try:
+            described["text"] = text.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        described["base64"] = base64.b64encode(rest).decode()
+        break
+    return {key: value for key, value in described.items() if value}
+
+
+def described_response(response):
+    """What an answer must be: status, media type, packing, JSON, and the elements of binary outputs."""
+    head, body = response.split(b"\r\n\r\n", 1)
+    headers = dict(line.lower().split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:])
+    described = {"status": int(head.split(b" ")[1])}
+    packing = headers.get("content-encoding")
+    if packing:
+        described["packed"] = packing
+        body = {"gzip": gzip.decompress, "deflate": zlib.decompress}[packing](body)
+    end = int(headers.get("inference-header-content-length", len(body)))
+    if not body:
+        return described
+    described["type"] = headers["content-type"]
+    if not headers["content-type"].startswith(("application/json", "application/octet-stream")):
+        return described
+    answer = described["json"] = json.loads(body[:end])
+    if isinstance(answer, dict) and "model_stats" in answer:
+        # the counters are others at each run
+        answer["model_stats"] = [{key: model[key] for key in ["name", "version"]} for model in answer["model_stats"]]
+    rest = body[end:]
+    for output in answer.get("outputs", []) if isinstance(answer, dict) else []:
+        size = output.get("parameters", {}).get("binary_data_size")
+        if size is not None:
+            described.setdefault("binary", []).append(elements(output["datatype"], rest[:size]))
+            rest = rest[size:]
+    assert not rest, f"{len(rest)} bytes behind the outputs"
+    return described
+
+
+def elements(datatype, data):
+    """The elements of a binary output as JSON has them: each number in the fewest digits that tell it from others."""
+    if datatype == "BYTES":
+        texts = []
+        while data:
+            (length,) = struct.unpack_from("<I", data)
+            texts.append(data[4 : 4 + length].decode())
+            data = data[4 + length :]
+        return texts
+    types = {"BOOL": bool, "UINT8": np.uint8, "FP32": np.float32, "FP64": np.float64}
+    return [json.loads(str(x).lower()) for x in np.frombuffer(data, types[datatype])]
+
+
+def readable(value, indent=0):
+    """JSON with a line for each thing that fits into one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) + indent <= 118 or not isinstance(value, (dict, list)):
+        return line
+    if isinstance(value, list) and not any(isinstance(item, (dict, list, str)) for item in value):
+        return line
+    pad = " " * (indent + 1)
+    if isinstance(value, dict):
+        lines = [f"{pad}{json.dumps(key, ensure_ascii=False)}: {readable(item, indent + 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + "\n" + " " * indent + "}"
+    return "[\n" + ",\n".join(pad + readable(item, indent + 1) for item in value) + "\n" + " " * indent + "]"
 
 
 def split_address(address):
@@ -1498,7 +1590,7 @@ def main():
     parser = argparse.ArgumentParser(description="Drives plywood-serve with every method of Triton's HTTP client.")
     parser.add_argument("--url", required=True, help="host:port of the server")
     parser.add_argument("--record", metavar="DIR", help="write each request and response to this directory")
-    parser.add_argument("--record-limit", metavar="BYTES", type=int, default=64 * 1024, help="leave out what is not smaller")
+    parser.add_argument("--record-limit", metavar="BYTES", type=int, default=3_000, help="leave out messages that are not smaller")
     parser.add_argument("--only", metavar="WORD", help="run only the checks whose name contains this word")
     parser.add_argument("--verbose", action="store_true", help="print the names of the checks that pass, too")
     options = parser.parse_args()
@@ -1515,7 +1607,7 @@ def main():
     passed = failed = 0
     for name, function in checks:
         if recorder:
-            recorder.name = re.sub(r"[^A-Za-z0-9_]+", "-", name)
+            recorder.name = re.sub(r"[^A-Za-z0-9]+", "-", name)
         start = time.monotonic()
         try:
             function(t)
@@ -1527,7 +1619,8 @@ def main():
             if options.verbose:
                 print(f"passed {name} ({time.monotonic() - start:.2f} s)")
     if recorder:
-        print(f"{recorder.count} requests recorded in {options.record}")
+        recorder.write({model: t.about(model)["versions"][0] for model in MODELS})
+        print(f"{sum(map(len, recorder.calls.values()))} requests recorded in {options.record}")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 

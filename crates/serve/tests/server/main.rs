@@ -3,6 +3,7 @@
 mod client;
 mod models;
 mod openapi;
+mod replay;
 mod schema;
 mod v1;
 
