@@ -19,7 +19,7 @@
 // | `connections.rs`, `patient.rs` | the loop that accepts connections, and how it ends |
 // | `app.rs` | what all routes share, and the table of routes |
 // | `guard.rs` | who may ask, for how long; log |
-// | `body.rs` | bodies within bounds |
+// | `path.rs`, `body.rs` | paths, and bodies within bounds |
 // | `v1/` | the friendly routes |
 // | `v2/` | the KServe protocol: `json.rs` and `request.rs` read, `tensors.rs` makes rows, `reply.rs` answers |
 // | `work.rs` | the threads that predict |
@@ -40,6 +40,7 @@ mod models;
 #[doc(hidden)]
 pub mod options;
 mod page;
+mod path;
 mod patient;
 mod server;
 mod stats;

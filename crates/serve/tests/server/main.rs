@@ -2,6 +2,7 @@
 
 mod client;
 mod models;
+mod refused;
 mod v1;
 
 use plywood_serve::{Running, Server};
@@ -30,6 +31,16 @@ impl Served {
     fn shutdown(mut self) -> bool {
         self.running.take().is_some_and(|running| self.runtime.block_on(running.shutdown()))
     }
+}
+
+/// A server of all predictors of `models`.
+fn all_models() -> Server {
+    Server::new()
+        .model("fashion", models::fashion().unwrap())
+        .model("texts", models::texts().unwrap())
+        .model("table", models::table().unwrap())
+        .model("numbers", models::numbers().unwrap())
+        .model("product", models::product().unwrap())
 }
 
 /// As the server writes it: each number in the fewest digits that tell it from others.
