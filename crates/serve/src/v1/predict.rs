@@ -51,9 +51,9 @@ impl Call for Predict {
     fn answer(&mut self, model: &Loaded, outputs: &Predictions) -> Result<Response, Fault> {
         let notes = std::mem::take(&mut self.notes);
         let answers = match self.top {
-            None => model.predictor.answer(outputs, notes).map_err(Fault::inside)?,
+            None => model.predictor.answer(outputs, notes).map_err(Fault::unanswerable)?,
             Some(top) => {
-                let all = model.ranking.answer(outputs, notes).map_err(Fault::inside)?;
+                let all = model.ranking.answer(outputs, notes).map_err(Fault::unanswerable)?;
                 all.into_iter().map(|answer| answer.top(top)).collect()
             }
         };
