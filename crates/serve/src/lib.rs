@@ -19,7 +19,7 @@
 // | `connections.rs`, `patient.rs` | the loop that accepts connections, and how it ends |
 // | `app.rs` | what all routes share, and the table of routes |
 // | `guard.rs` | who may ask, for how long; log |
-// | `path.rs`, `body.rs` | paths, and bodies within bounds |
+// | `path.rs`, `body.rs`, `rest.rs` | paths, bodies within bounds, and what is left of a body |
 // | `v1/` | the friendly routes |
 // | `v2/` | the KServe protocol: `json.rs` and `request.rs` read, `tensors.rs` makes rows, `reply.rs` answers |
 // | `work.rs` | the threads that predict |
@@ -42,6 +42,7 @@ pub mod options;
 mod page;
 mod path;
 mod patient;
+mod rest;
 mod server;
 mod stats;
 mod tensor;
