@@ -1,9 +1,11 @@
 //! The server over real connections, and the program as a process of its own.
 
 mod client;
+mod files;
 mod models;
 mod refused;
 mod v1;
+mod v1_bad;
 
 use plywood_serve::{Running, Server};
 use std::net::SocketAddr;
