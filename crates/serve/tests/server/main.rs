@@ -3,9 +3,14 @@
 mod client;
 mod files;
 mod models;
+mod protocol;
 mod refused;
 mod v1;
 mod v1_bad;
+mod v2;
+mod v2_about;
+mod v2_bad;
+mod v2_bad_json;
 
 use plywood_serve::{Running, Server};
 use std::net::SocketAddr;
