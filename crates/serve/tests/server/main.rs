@@ -1,5 +1,6 @@
 //! The server over real connections, and the program as a process of its own.
 
+mod bits;
 mod client;
 mod files;
 mod models;
