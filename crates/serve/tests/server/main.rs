@@ -4,6 +4,7 @@ mod bits;
 mod client;
 mod files;
 mod models;
+mod mutations;
 mod protocol;
 mod refused;
 mod v1;
