@@ -149,7 +149,6 @@ impl Bodies {
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Fault> {
         let stated = body.size_hint().lower();
         if stated > self.most as u64 {
-            discard(body, self.most).await;
             return Err(too_large(self.most));
         }
         let (mut first, mut bytes, mut room) = (None, Vec::new(), None);
@@ -158,7 +157,6 @@ impl Bodies {
             let Ok(data) = frame.into_data() else { continue };
             let length = bytes.len() + first.as_ref().map_or(0, Bytes::len) + data.len();
             if length > self.most {
-                discard(body, self.most).await;
                 return Err(too_large(self.most));
             }
             self.reserve(&mut room, length)?;
@@ -198,19 +196,4 @@ impl Bodies {
         }
         Ok(())
     }
-}
-
-/// Reads on for a while what is refused, so that a client that sends all before it reads gets the answer.
-async fn discard(mut body: axum::body::Body, most: usize) {
-    let all = async {
-        let mut left = most.saturating_mul(4);
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    // Whether it ended or not, the request is refused.
-    let _ = tokio::time::timeout(Duration::from_secs(5), all).await;
 }

@@ -39,6 +39,11 @@ impl Fault {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// What was sent is well formed, but the model makes no answer of it: its output is not finite.
+    pub fn unanswerable(text: impl fmt::Display) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, text)
+    }
+
     /// The server has too much to do; the client may come again.
     pub fn busy(text: impl fmt::Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, text)

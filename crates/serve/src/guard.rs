@@ -4,6 +4,7 @@ use crate::access::Access;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::patient::within;
+use crate::rest::Rest;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -24,7 +25,15 @@ pub(crate) async fn guard<F: Future<Output = Response>>(
 ) -> Response {
     let logged =
         app.access.log.then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
-    let response = checked(app, request, next).await;
+    let (request, rest) = Rest::of(request);
+    let mut response = checked(app, request, next).await;
+    if let Some(rest) = rest {
+        // A body that is late is not waited for once more.
+        let is_late = response.status() == StatusCode::REQUEST_TIMEOUT;
+        if is_late || !rest.discard().await {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
     app.traffic.count(response.status());
     if let Some((start, method, path)) = logged {
         let (status, time) = (response.status().as_u16(), start.elapsed());

@@ -22,7 +22,7 @@
 // | `connections.rs`, `patient.rs` | the loop that accepts connections, and how it ends |
 // | `routes.rs`, `app.rs` | the table of the routes, and what all of them share |
 // | `guard.rs`, `access.rs` | what every request passes: who may ask, for how long; log |
-// | `body.rs` | bodies within bounds |
+// | `path.rs`, `body.rs`, `rest.rs` | paths, bodies within bounds, and what is left of a body |
 // | `v1/` | the friendly routes |
 // | `v2/` | the KServe protocol: `read.rs` and `json.rs` read, `tensors.rs` makes rows, `reply.rs` answers |
 // | `work.rs` | the threads that predict |
@@ -44,7 +44,9 @@ mod models;
 #[doc(hidden)]
 pub mod options;
 mod page;
+mod path;
 mod patient;
+mod rest;
 mod routes;
 mod server;
 mod stats;

@@ -130,6 +130,9 @@ fn measured(predictor: &Predictor) -> Result<[Duration; 2]> {
         predictor.infer(&row).map(|_| start.elapsed())
     };
     let first = run().map_err(|error| error.at("the first prediction"))?;
+    if predictor.infer(&row).and_then(|outputs| predictor.answer(&outputs, Vec::new())).is_err() {
+        tracing::warn!("a row of zeros has no finite answer: are the weights of the model finite?");
+    }
     let (start, mut fastest) = (Instant::now(), first);
     for _ in 0..20 {
         fastest = fastest.min(run()?);

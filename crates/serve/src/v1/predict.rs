@@ -5,9 +5,9 @@ use crate::app::App;
 use crate::body::{Body, Packing};
 use crate::fault::{Fault, json, shortened};
 use crate::loaded::Loaded;
-use crate::v1::parts;
+use crate::path::Path;
 use crate::work::Call;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use plywood::nn::Predictions;
@@ -40,7 +40,7 @@ struct Reply<'a> {
 impl Call for Predict {
     fn prepare(&mut self, model: &Loaded) -> Result<Prepared, Fault> {
         let body = self.body.unpacked()?;
-        let rows = rows::read(&self.sent, &body, model, self.bounds)?;
+        let rows = rows::read(&self.sent, body, model, self.bounds)?;
         (self.body, self.sent) = (Body::default(), Sent::Text);
         let prepared = model.predictor.prepare(&rows).map_err(Fault::bad)?;
         self.notes = prepared.notes().to_vec();
@@ -50,9 +50,9 @@ impl Call for Predict {
     fn answer(&mut self, model: &Loaded, outputs: &Predictions) -> Result<Response, Fault> {
         let notes = std::mem::take(&mut self.notes);
         let answers = match self.top {
-            None => model.predictor.answer(outputs, notes).map_err(Fault::inside)?,
+            None => model.predictor.answer(outputs, notes).map_err(Fault::unanswerable)?,
             Some(top) => {
-                let all = model.ranking.answer(outputs, notes).map_err(Fault::inside)?;
+                let all = model.ranking.answer(outputs, notes).map_err(Fault::unanswerable)?;
                 all.into_iter().map(|answer| answer.top(top)).collect()
             }
         };
@@ -82,7 +82,7 @@ pub(crate) async fn predict(
         let sent = match media.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str() {
             "application/json" => Sent::Json,
             "text/plain" => Sent::Text,
-            "multipart/form-data" => Sent::Parts(parts::read(media, body.unpacked()?).await?),
+            "multipart/form-data" => Sent::Form(media.to_owned()),
             image if image.starts_with("image/") => Sent::Image,
             // What programs send who are not told what they have.
             "" | "application/x-www-form-urlencoded" | "application/octet-stream" => Sent::Unknown,

@@ -1,11 +1,12 @@
 //! Rows of a predictor out of what was sent.
 
-use super::parts::Part;
+use super::parts::{self, Part};
 use crate::fault::{Fault, shortened};
 use crate::loaded::Loaded;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
 use plywood::data::{ColumnType, Pixels};
 use plywood::predictor::{Raw, Row};
 use plywood::preprocessing::Field;
@@ -16,7 +17,8 @@ pub(super) enum Sent {
     Image,
     Text,
     Json,
-    Parts(Vec<Part>),
+    /// A form, with its whole Content-Type.
+    Form(String),
     /// The first bytes tell.
     Unknown,
 }
@@ -29,16 +31,16 @@ pub(super) struct Bounds {
 }
 
 /// The rows of a body.
-pub(super) fn read(sent: &Sent, body: &[u8], model: &Loaded, bounds: Bounds) -> Result<Vec<Row>, Fault> {
+pub(super) fn read(sent: &Sent, body: Bytes, model: &Loaded, bounds: Bounds) -> Result<Vec<Row>, Fault> {
     let mut reader = Reader { fields: model.predictor.fields(), pixels: bounds.pixels };
     match sent {
-        Sent::Image => Ok(vec![reader.image(body)?]),
-        Sent::Text => Ok(vec![reader.text(body)?]),
-        Sent::Json => reader.json(body, bounds.rows),
-        Sent::Parts(parts) => Ok(vec![reader.parts(parts)?]),
+        Sent::Image => Ok(vec![reader.image(&body)?]),
+        Sent::Text => Ok(vec![reader.text(&body)?]),
+        Sent::Json => reader.json(&body, bounds.rows),
+        Sent::Form(media) => Ok(vec![reader.parts(&parts::read(media, body)?)?]),
         Sent::Unknown => match body.trim_ascii_start() {
-            [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => Ok(vec![reader.image(body)?]),
-            [b'{', ..] => reader.json(body, bounds.rows),
+            [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => Ok(vec![reader.image(&body)?]),
+            [b'{', ..] => reader.json(&body, bounds.rows),
             _ => Err(unsupported("none, and a body that is neither a PNG or JPEG image nor JSON")),
         },
     }

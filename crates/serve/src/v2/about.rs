@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::fault::{Fault, json};
 use crate::models::Slot;
+use crate::path::Path;
 use crate::stats::{Stats, Timed};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};

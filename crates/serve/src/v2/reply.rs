@@ -113,7 +113,7 @@ pub(super) fn answer(
             false if elements.is_finite() => (None, Some(elements)),
             false => {
                 let name = &output.name;
-                return Err(Fault::inside(format!(
+                return Err(Fault::unanswerable(format!(
                     "the output {name:?} has NaN or infinity, which JSON cannot say; ask for it with \"binary_data\": true"
                 )));
             }
@@ -200,7 +200,7 @@ impl Made<'_> {
     fn values(&mut self, of: &str) -> Result<Vec<&AnswerValue>, Fault> {
         if self.answers.is_none() {
             let answers = self.model.predictor.answer(self.predictions, Vec::new());
-            self.answers = Some(answers.map_err(Fault::inside)?);
+            self.answers = Some(answers.map_err(Fault::unanswerable)?);
         }
         let all = self.answers.iter().flatten();
         all.map(|answer| answer.get(of).map_err(Fault::inside)).collect()
@@ -215,7 +215,7 @@ impl Made<'_> {
             Gives::Tensor => Elements::Fp32(tensor.iter().copied().collect()),
             Gives::Probabilities => {
                 let all = self.model.predictor.probabilities(self.predictions, of);
-                Elements::Fp32(all.map_err(Fault::inside)?.into_iter().collect())
+                Elements::Fp32(all.map_err(Fault::unanswerable)?.into_iter().collect())
             }
             Gives::Class => {
                 let values = self.values(of)?;

@@ -3,7 +3,8 @@
 use crate::app::App;
 use crate::body::Packing;
 use crate::fault::{Fault, json};
-use axum::extract::{Path, State};
+use crate::path::Path;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;

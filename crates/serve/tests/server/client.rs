@@ -87,6 +87,32 @@ impl Connection {
     }
 }
 
+/// Requests to a server, on one connection for as long as the server keeps it.
+pub struct Talk {
+    address: SocketAddr,
+    open: Option<Connection>,
+}
+
+impl Talk {
+    pub fn with(address: SocketAddr) -> Self {
+        Self { address, open: None }
+    }
+
+    pub fn post(&mut self, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
+        self.send("POST", path, headers, body.as_ref())
+    }
+
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut open = self.open.take().unwrap_or_else(|| Connection::open(self.address).unwrap());
+        let answer = open.send(method, path, headers, body);
+        let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        if answer.header("connection") != Some("close") {
+            self.open = Some(open);
+        }
+        answer
+    }
+}
+
 /// The bytes of a request.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();

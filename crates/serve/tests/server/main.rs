@@ -1,11 +1,21 @@
 //! The server over real connections, and the program as a process of its own.
 
+mod bits;
 mod client;
+mod files;
 mod models;
+mod mutations;
 mod openapi;
+mod protocol;
+mod refused;
 mod replay;
 mod schema;
 mod v1;
+mod v1_bad;
+mod v2;
+mod v2_about;
+mod v2_bad;
+mod v2_bad_json;
 
 use plywood_serve::{Running, Server};
 use std::net::SocketAddr;
@@ -56,6 +66,16 @@ impl Drop for Folder {
         // What is left of it does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A server of all predictors of `models`.
+fn all_models() -> Server {
+    Server::new()
+        .model("fashion", models::fashion().unwrap())
+        .model("texts", models::texts().unwrap())
+        .model("table", models::table().unwrap())
+        .model("numbers", models::numbers().unwrap())
+        .model("product", models::product().unwrap())
 }
 
 /// As the server writes it: each number in the fewest digits that tell it from others.

@@ -93,6 +93,11 @@ pub fn product() -> Result<Predictor> {
         .build()
 }
 
+/// A model without blocks.
+pub fn raw() -> Result<Sequential> {
+    network([784], 10)
+}
+
 /// Saves all, and `raw.plywood`, a model without blocks.
 pub fn save_all(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::custom)?;
@@ -104,5 +109,5 @@ pub fn save_all(folder: &Path) -> Result<()> {
         ("product", product()?),
     ];
     all.iter().try_for_each(|(name, predictor)| predictor.save(folder.join(format!("{name}.plywood"))))?;
-    network([784], 10)?.save(folder.join("raw.plywood"))
+    raw()?.save(folder.join("raw.plywood"))
 }
