@@ -165,10 +165,14 @@ function imageField(field, isFirst) {
   element.classList.add(colours);
   part("field-name").textContent = field.name || "image";
   part("size").textContent = `${colours}, ${field.width} × ${field.height}`;
+  part("fashion-hint").hidden = field.height !== 28 || field.width !== 28 || colours !== "grey";
   part("drawing").open = colours === "grey"; // Models of colours seldom know drawings.
   part("draw").ariaLabel = `Pad to draw ${field.name || "an image"}`;
   file.dataset.field = field.name;
-  preview.onload = () => URL.revokeObjectURL(preview.src);
+  preview.onload = () => {
+    URL.revokeObjectURL(preview.src);
+    preview.classList.toggle("small", preview.naturalWidth < 100);
+  };
   let source = null, photo = null, turn = 0;
 
   const read = () => photo ?? pad.read();
@@ -353,7 +357,7 @@ function showAnswer({ outputs, notes = [], ...alone }) {
     ? Object.entries(outputs).map(([name, value]) => el("section", {}, el("h2", {}, name), showOutput(value, name)))
     : [el("section", {}, showOutput(alone, model.outputs[0]?.name))];
   const list = el("ul", {}, notes.map((note) => el("li", {}, note)));
-  const done = el("section", { className: "notes" }, el("h2", {}, "What was done to the input"), list);
+  const done = el("section", { className: "notes" }, el("h2", {}, "Notes on the input"), list);
   $("answer").replaceChildren(...parts, notes.length > 0 ? done : "");
 }
 
