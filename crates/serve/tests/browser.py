@@ -250,3 +250,9 @@ def agrees(page, server, model, body, kind="application/json"):
     equal(shown["notes"], answer.get("notes", []), f"{model}: notes")
     assert shown["time"].split()[2].isdigit() and " ms" in shown["time"], shown["time"]
     return answer
+
+
+def luminance(colour):
+    """The relative luminance of WCAG 2."""
+    linear = [byte / 12.92 / 255 if byte <= 10 else ((byte / 255 + .055) / 1.055) ** 2.4 for byte in colour[:3]]
+    return sum(share * light for share, light in zip([.2126, .7152, .0722], linear))

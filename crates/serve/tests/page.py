@@ -22,7 +22,7 @@ import traceback
 import zlib
 from pathlib import Path
 
-from browser import ELEMENT, Page, Program, agrees, equal, http
+from browser import ELEMENT, Page, Program, agrees, equal, http, luminance
 
 HOSTILE = "<img src=x onerror=alert(1)>"  # In the fields and classes of names.plywood.
 SERVED_AS = "<img src><b>names"  # The name of a model: without "=", which ends a name on the command line.
@@ -150,11 +150,11 @@ def other_kinds_of_pictures_and_large_photos_are_sent(t, page):
     page.drop(GIF, "dot.gif", "image/gif")
     assert any("resized from 1 x 1" in note for note in page.shown()["notes"]), "a GIF"
     page.mark()
-    # 3,000 x 2,000 pixels of noise: more bytes than the server takes.
-    page.js("""const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 2000 });
-        const pen = canvas.getContext("2d"), noise = pen.createImageData(3000, 200);
+    # 2,000 x 1,800 pixels of noise: more bytes than the server takes.
+    page.js("""const canvas = Object.assign(document.createElement("canvas"), { width: 2000, height: 1800 });
+        const pen = canvas.getContext("2d"), noise = pen.createImageData(2000, 200);
         for (let i = 0, x = 1; i < noise.data.length; i++) noise.data[i] = (x = (x * 48271) % 2147483647) & 255;
-        for (let y = 0; y < 2000; y += 200) pen.putImageData(noise, 0, y);
+        for (let y = 0; y < 1800; y += 200) pen.putImageData(noise, 0, y);
         window.large = null;
         canvas.toBlob((blob) => (window.large = new File([blob], "large.png", { type: "image/png" })));""")
     size = page.until("a large photo", "window.large?.size")
@@ -163,7 +163,7 @@ def other_kinds_of_pictures_and_large_photos_are_sent(t, page):
         dataTransfer.items.add(window.large);
         document.querySelector("#drop").dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));""")
     notes = page.shown()["notes"]
-    assert any("resized from 800 x 1200" in note for note in notes), notes
+    assert any("resized from 1080 x 1200" in note for note in notes), notes
 
 
 @check()
@@ -363,12 +363,6 @@ def texts_can_be_read_in_light_and_dark(t, page):
     assert grounds[0] > .8 and grounds[1] < .05, f"the light of the ground: {grounds}"
 
 
-def luminance(colour):
-    """The relative luminance of WCAG 2."""
-    linear = [byte / 12.92 / 255 if byte <= 10 else ((byte / 255 + .055) / 1.055) ** 2.4 for byte in colour[:3]]
-    return sum(share * light for share, light in zip([.2126, .7152, .0722], linear))
-
-
 # ------------------------------------------------------------------------------------------------------------- running
 
 
@@ -435,9 +429,11 @@ def main():
                 page = Page(driver.url, options, width)
                 for function, refused in CHECKS:
                     if options.only in function.__name__:
+                        began = time.monotonic()
                         error = run(function, refused, setting, page)
                         passed, failed = passed + (error is None), failed + (error is not None)
-                        print("ok  " if error is None else "FAIL", width, function.__name__.replace("_", " "), flush=True)
+                        name, seconds = function.__name__.replace("_", " "), time.monotonic() - began
+                        print("FAIL" if error else "ok  ", f"{width:4} {seconds:4.1f} s", name, flush=True)
                         if error:
                             traceback.print_exception(error, file=sys.stdout)
                 page.quit()
