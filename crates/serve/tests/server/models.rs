@@ -106,7 +106,8 @@ pub fn names() -> Result<Predictor> {
     ])?;
     let columns = Columns::all().fit(&table.whole())?;
     let classes = Classes::named([hostile, "<b>other</b>"]).threshold(0.999);
-    let model = Sequential::builder([columns.width()]).seed(2).layer(Dense::units(2)).layer(Softmax).build()?;
+    let model =
+        Sequential::builder([columns.width()]).seed(2).layer(Dense::units(2)).layer(Softmax).build()?;
     Predictor::new(model).input(columns).output(classes).build()
 }
 
