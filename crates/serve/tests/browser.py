@@ -180,7 +180,8 @@ class Page:
                 numbers: [...part.querySelectorAll("dl > div")].map((row) => texts(row, "dt, dd")),
                 bars: [...part.querySelectorAll(".bars li")].map((bar) => [...texts(bar, "span"),
                     parseFloat(bar.querySelector(".bar div").style.width), bar.className === "marked"]) }));
-            return { parts, notes: texts(document, ".notes li"), time: document.querySelector("#time").textContent }""")
+            return { parts, notes: texts(document, ".notes li"),
+                time: document.querySelector("#time").textContent };""")
 
     def failed(self, words):
         self.until(f"an error with {words!r}", "!document.querySelector('#error').hidden && "
@@ -218,7 +219,8 @@ def expected(value):
     unit = lambda number: f"{digits(number)} {value.get('unit', '')}".strip()
     if "ranked" in value:
         part["headline"] = value["class"] or "none"
-        part["bars"] = [bar(one["class"], one["probability"], one["class"] == value["class"]) for one in value["ranked"]]
+        ranked = [(one["class"], one["probability"]) for one in value["ranked"]]
+        part["bars"] = [bar(name, probability, name == value["class"]) for name, probability in ranked]
     elif "labels" in value:
         part["headline"] = ", ".join(value["labels"]) or "none"
         above = lambda one: one["label"] in value["labels"]

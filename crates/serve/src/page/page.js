@@ -129,7 +129,7 @@ function plainField(field, i) {
     control.setAttribute("list", list.id);
     list.append(...options);
   } else if (field.type === "array") {
-    control = el("textarea", { rows: 2 });
+    control = el("textarea", { rows: product(field.shape) > 20 ? 6 : 2 });
     note = `numbers separated by commas, ${product(field.shape)} in all`;
     read = () => readArray(control.value, field);
   } else {
@@ -197,7 +197,7 @@ function imageField(field, isFirst) {
   const take = async (chosen) => {
     const mine = (turn += 1);
     try {
-      const sent = await readable(chosen, invert.ariaPressed === "true");
+      const sent = await readable(chosen, invert.ariaPressed === "true", field);
       if (mine !== turn) return; // Another came after it.
       source = chosen;
       show(sent);
@@ -225,17 +225,17 @@ function imageField(field, isFirst) {
 }
 
 /** The server reads PNG and JPEG files. What else the browser can read, and large photos, are made smaller PNGs here. */
-async function readable(file, inverted) {
+async function readable(file, inverted, { height: tall, width: wide }) {
   if (["image/png", "image/jpeg"].includes(file.type) && file.size < 2e6 && !inverted) return file;
   const bitmap = await createImageBitmap(file).catch(() => {
     throw fault(`“${file.name}” is not a picture that this browser can read. Choose a PNG or JPEG file.`);
   });
-  const scale = Math.min(1, 1200 / Math.max(bitmap.width, bitmap.height));
+  const scale = Math.min(1, Math.max(1200, tall, wide) / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [bitmap.width, bitmap.height].map((size) => Math.max(1, Math.round(size * scale)));
   const canvas = el("canvas", { width, height });
   const pen = canvas.getContext("2d");
   Object.assign(pen, { imageSmoothingQuality: "high", fillStyle: "white" });
-  if (inverted) pen.fillRect(0, 0, width, height); // The server lays what is transparent on white, too.
+  if (inverted) pen.fillRect(0, 0, width, height); // By default the server lays what is transparent on white, too.
   pen.drawImage(bitmap, 0, 0, width, height);
   pen.globalCompositeOperation = "difference"; // White less the picture.
   if (inverted) pen.fillRect(0, 0, width, height);
