@@ -113,6 +113,8 @@ function plainField(field, i) {
   if (field.type === "number") {
     control = el("input", { type: "number", step: "any" });
     read = () => (control.value ? Number(control.value) : null);
+  } else if (field.type === "date" && field.format === "%Y-%m-%d") {
+    control = el("input", { type: "date", max: "9999-12-31" }); // Years of four digits.
   } else if (field.type === "date") {
     const codes = { Y: "YYYY", y: "YY", m: "MM", d: "DD", H: "hh", M: "mm", S: "ss", b: "Jan", B: "January" };
     control = el("input", { placeholder: field.format.replace(/%(.)/g, (_, code) => codes[code] ?? code) });
@@ -127,12 +129,12 @@ function plainField(field, i) {
     control.setAttribute("list", list.id);
     list.append(...options);
   } else if (field.type === "array") {
-    control = el("textarea", { rows: 2 });
+    control = el("textarea", { rows: product(field.shape) > 20 ? 6 : 2 });
     note = `numbers separated by commas, ${product(field.shape)} in all`;
     read = () => readArray(control.value, field);
   } else {
-    control = el("textarea", { rows: model.fields.length === 1 ? 6 : 2 });
-    note = "Enter sends; Shift and Enter start a new line.";
+    control = el("textarea", { rows: model.fields.length === 1 ? 6 : 2, enterKeyHint: "send" });
+    note = el("span", { className: "for-mouse" }, "Enter sends; Shift and Enter start a new line.");
     read = () => control.value || null;
   }
   Object.assign(control, { id: `field-${i}`, autocomplete: "off" }).dataset.field = field.name;
@@ -157,36 +159,48 @@ function readArray(text, field) {
 function imageField(field, isFirst) {
   const element = $("image-field").content.firstElementChild.cloneNode(true);
   const part = (name) => element.querySelector(`.${name}`);
-  const [drop, file, preview, remove] = ["drop", "file", "preview", "remove"].map(part);
+  const [drop, file, preview, invert] = ["drop", "file", "preview", "invert"].map(part);
   if (isFirst) for (const name of ["drop", "file", "draw", "clear"]) part(name).id = name;
   const colours = field.colours === "grey" ? "grey" : "colour";
   element.classList.add(colours);
   part("field-name").textContent = field.name || "image";
   part("size").textContent = `${colours}, ${field.width} × ${field.height}`;
+  part("fashion-hint").hidden = field.height !== 28 || field.width !== 28 || colours !== "grey";
   part("drawing").open = colours === "grey"; // Models of colours seldom know drawings.
+  part("draw").ariaLabel = `Pad to draw ${field.name || "an image"}`;
   file.dataset.field = field.name;
-  preview.onload = () => URL.revokeObjectURL(preview.src);
-  let photo = null;
+  preview.onload = () => {
+    URL.revokeObjectURL(preview.src);
+    preview.classList.toggle("small", preview.naturalWidth < 100);
+  };
+  let source = null, photo = null, turn = 0;
 
   const read = () => photo ?? pad.read();
   const changed = () => {
     if (sendsAtOnce()) read() ? predict({ scroll: photo !== null }) : stop();
   };
-  const show = (file) => {
-    photo = file;
-    preview.hidden = remove.hidden = file === null;
-    part("invitation").hidden = file !== null;
-    preview.alt = drop.title = file?.name ?? "";
-    if (file) preview.src = URL.createObjectURL(file);
+  /** Shows a photo as it is sent; null shows the invitation. */
+  const show = (sent) => {
+    photo = sent;
+    preview.hidden = part("of-photo").hidden = sent === null;
+    part("invitation").hidden = sent !== null;
+    preview.alt = drop.title = sent?.name ?? "";
+    if (sent) preview.src = URL.createObjectURL(sent);
   };
   const withoutPhoto = () => {
+    turn += 1;
+    source = null;
     show(null);
     changed();
   };
   const pad = drawingPad(field, part, withoutPhoto);
   const take = async (chosen) => {
+    const mine = (turn += 1);
     try {
-      show(await readable(chosen));
+      const sent = await readable(chosen, invert.ariaPressed === "true", field);
+      if (mine !== turn) return; // Another came after it.
+      source = chosen;
+      show(sent);
       pad.empty();
       changed();
     } catch (error) {
@@ -194,7 +208,11 @@ function imageField(field, isFirst) {
       report(error);
     }
   };
-  remove.onclick = withoutPhoto;
+  invert.onclick = () => {
+    invert.ariaPressed = `${invert.ariaPressed !== "true"}`;
+    take(source);
+  };
+  part("remove").onclick = withoutPhoto;
   file.onchange = () => {
     if (file.files[0]) take(file.files[0]);
     file.value = ""; // The same file can be chosen again.
@@ -206,14 +224,21 @@ function imageField(field, isFirst) {
   return { field, element, read };
 }
 
-/** The server reads PNG and JPEG; what else the browser can read is made a PNG here. */
-async function readable(file) {
-  if (["image/png", "image/jpeg"].includes(file.type)) return file;
+/** The server reads PNG and JPEG files. What else the browser can read, and large photos, are made smaller PNGs here. */
+async function readable(file, inverted, { height: tall, width: wide }) {
+  if (["image/png", "image/jpeg"].includes(file.type) && file.size < 2e6 && !inverted) return file;
   const bitmap = await createImageBitmap(file).catch(() => {
     throw fault(`“${file.name}” is not a picture that this browser can read. Choose a PNG or JPEG file.`);
   });
-  const canvas = el("canvas", { width: bitmap.width, height: bitmap.height });
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  const scale = Math.min(1, Math.max(1200, tall, wide) / Math.max(bitmap.width, bitmap.height));
+  const [width, height] = [bitmap.width, bitmap.height].map((size) => Math.max(1, Math.round(size * scale)));
+  const canvas = el("canvas", { width, height });
+  const pen = canvas.getContext("2d");
+  Object.assign(pen, { imageSmoothingQuality: "high", fillStyle: "white" });
+  if (inverted) pen.fillRect(0, 0, width, height); // By default the server lays what is transparent on white, too.
+  pen.drawImage(bitmap, 0, 0, width, height);
+  pen.globalCompositeOperation = "difference"; // White less the picture.
+  if (inverted) pen.fillRect(0, 0, width, height);
   return new File([png(canvas)], file.name, { type: "image/png" });
 }
 
@@ -332,7 +357,7 @@ function showAnswer({ outputs, notes = [], ...alone }) {
     ? Object.entries(outputs).map(([name, value]) => el("section", {}, el("h2", {}, name), showOutput(value, name)))
     : [el("section", {}, showOutput(alone, model.outputs[0]?.name))];
   const list = el("ul", {}, notes.map((note) => el("li", {}, note)));
-  const done = el("section", { className: "notes" }, el("h2", {}, "What was done to the input"), list);
+  const done = el("section", { className: "notes" }, el("h2", {}, "Notes on the input"), list);
   $("answer").replaceChildren(...parts, notes.length > 0 ? done : "");
 }
 
@@ -359,7 +384,7 @@ function showOutput(value, name) {
   }
   if (value.numbers) {
     const row = ([key, x], i) => el("div", {},
-      el("dt", {}, Array.isArray(value.numbers) ? `${i + 1}` : key), el("dd", {}, `${digits(x)} ${value.unit ?? ""}`));
+      el("dt", {}, Array.isArray(value.numbers) ? `${i + 1}` : key), el("dd", {}, `${digits(x)} ${value.unit ?? ""}`.trim()));
     return [el("dl", {}, Object.entries(value.numbers).map(row))];
   }
   return [el("pre", {}, JSON.stringify(value, null, 2))]; // A form that this page does not know.

@@ -98,6 +98,24 @@ pub fn raw() -> Result<Sequential> {
     network([784], 10)
 }
 
+/// A table whose names are HTML, with more categories than a list to choose from shows, and classes that must be nearly
+/// certain.
+pub fn names() -> Result<Predictor> {
+    let hostile = "<img src=x onerror=alert(1)>";
+    let towns: Vec<String> = (0..40).map(|town| format!("<b>town {town}</b>")).collect();
+    let dates = DateFormat::new("%d.%m.%Y")?;
+    let table = Table::new([
+        Column::numbers(hostile, (0..40).map(f64::from))?,
+        Column::categories("<i>town</i>", towns.iter().map(|town| Some(town.as_str()))),
+        Column::dates("__proto__", dates, (0..40).map(|_| Some("31.12.1999")))?,
+    ])?;
+    let columns = Columns::all().fit(&table.whole())?;
+    let classes = Classes::named([hostile, "<b>other</b>"]).threshold(0.999);
+    let model =
+        Sequential::builder([columns.width()]).seed(2).layer(Dense::units(2)).layer(Softmax).build()?;
+    Predictor::new(model).input(columns).output(classes).build()
+}
+
 /// Saves all, and `raw.plywood`, a model without blocks.
 pub fn save_all(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::custom)?;
@@ -107,6 +125,7 @@ pub fn save_all(folder: &Path) -> Result<()> {
         ("table", table()?),
         ("numbers", numbers()?),
         ("product", product()?),
+        ("names", names()?),
     ];
     all.iter().try_for_each(|(name, predictor)| predictor.save(folder.join(format!("{name}.plywood"))))?;
     raw()?.save(folder.join("raw.plywood"))
