@@ -150,6 +150,11 @@ impl Image {
         self.form.grey
     }
 
+    /// Returns whether it inverts the images: [`invert`](Image::invert).
+    pub fn is_inverted(&self) -> bool {
+        self.form.invert
+    }
+
     /// Checks that the settings are sound.
     pub(crate) fn check(&self) -> Result<()> {
         self.form.check()?;

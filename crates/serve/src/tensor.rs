@@ -141,6 +141,8 @@ pub(crate) struct ImageField {
     /// Height and width.
     pub size: [usize; 2],
     pub grey: bool,
+    /// Whether the model takes dark things on light ground, and inverts them.
+    pub inverted: bool,
 }
 
 /// The images that a predictor takes.
@@ -149,7 +151,12 @@ pub(crate) fn images(predictor: &Predictor) -> Vec<ImageField> {
         let image: &Image = predictor.input_block(port.name()).ok()?;
         let name = InputBlock::fields(image).into_iter().next()?.name;
         let name = if name.is_empty() { port.name().to_owned() } else { name };
-        Some(ImageField { name, size: [image.height(), image.width()], grey: image.is_grey() })
+        Some(ImageField {
+            name,
+            size: [image.height(), image.width()],
+            grey: image.is_grey(),
+            inverted: image.is_inverted(),
+        })
     });
     found.collect()
 }

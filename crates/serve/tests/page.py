@@ -194,7 +194,7 @@ def a_row_is_filled_in(t, page):
     row = {"age": 30.5, "member": True, "port": "C", "since": "2024-01-31"}
     equal(agrees(page, t.server, "table", {"row": row})["notes"], [], "notes on a whole row")
     page.mark()
-    page.pick(page.field("member"), "unknown")
+    page.pick(page.field("member"), "missing")
     page.pick(page.field("port"), "missing")
     page.js("for (const name of ['age', 'since']) document.querySelector(`[data-field=${name}]`).value = ''")
     page.click("#predict")

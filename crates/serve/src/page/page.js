@@ -119,7 +119,7 @@ function plainField(field, i) {
     const codes = { Y: "YYYY", y: "YY", m: "MM", d: "DD", H: "hh", M: "mm", S: "ss", b: "Jan", B: "January" };
     control = el("input", { placeholder: field.format.replace(/%(.)/g, (_, code) => codes[code] ?? code) });
   } else if (field.type === "boolean") {
-    control = el("select", {}, el("option", { value: "" }, "unknown"), options);
+    control = el("select", {}, el("option", { value: "" }, "missing"), options);
     read = () => [null, false, true][control.selectedIndex];
   } else if (field.type === "category" && options.length > 0 && options.length <= 30) {
     control = el("select", {}, el("option", { value: "" }, "missing"), options);
@@ -165,7 +165,7 @@ function imageField(field, isFirst) {
   element.classList.add(colours);
   part("field-name").textContent = field.name || "image";
   part("size").textContent = `${colours}, ${field.width} × ${field.height}`;
-  part("fashion-hint").hidden = field.height !== 28 || field.width !== 28 || colours !== "grey";
+  part("dark-hint").hidden = field.height !== 28 || field.width !== 28 || colours !== "grey" || field.inverted;
   part("drawing").open = colours === "grey"; // Models of colours seldom know drawings.
   part("draw").ariaLabel = `Pad to draw ${field.name || "an image"}`;
   file.dataset.field = field.name;
@@ -248,7 +248,7 @@ function png(canvas) {
   return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: "image/png" });
 }
 
-/** A canvas and a pen, light on dark, as the pictures of Fashion-MNIST and MNIST are. */
+/** A canvas and a pen: light on dark, as the pictures of Fashion-MNIST are, or dark on light if the model inverts them. */
 function drawingPad(field, part, changed) {
   const canvas = part("draw");
   const height = Math.min(560, Math.max(70, Math.round((280 * field.height) / field.width)));
@@ -257,8 +257,10 @@ function drawingPad(field, part, changed) {
   let strokes = [], pointer = null;
   const set = (next) => {
     strokes = next;
-    pen.fillRect(0, 0, canvas.width, canvas.height); // Black is the fill of a new canvas.
-    Object.assign(pen, { strokeStyle: "white", lineWidth: 22, lineCap: "round", lineJoin: "round" });
+    const [paper, ink] = field.inverted ? ["white", "black"] : ["black", "white"];
+    Object.assign(pen, { fillStyle: paper, strokeStyle: ink });
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    Object.assign(pen, { lineWidth: 22, lineCap: "round", lineJoin: "round" });
     for (const points of strokes) {
       pen.beginPath();
       for (const point of [points[0], ...points]) pen.lineTo(...point);

@@ -29,7 +29,10 @@ fn fields(model: &Loaded) -> Vec<Value> {
             let image = model.images.iter().find(|image| image.name == *name);
             let [height, width] = image.map_or([0, 0], |image| image.size);
             let colours = if image.is_some_and(|image| !image.grey) { "rgb" } else { "grey" };
-            json!({"name": name, "type": "image", "height": height, "width": width, "colours": colours})
+            let inverted = image.is_some_and(|image| image.inverted);
+            json!({
+                "name": name, "type": "image", "height": height, "width": width, "colours": colours, "inverted": inverted
+            })
         }
         ColumnType::Text => json!({"name": name, "type": "text"}),
         ColumnType::Number => json!({"name": name, "type": "number"}),
