@@ -161,7 +161,12 @@ impl Bodies {
                 discard(body, self.most).await;
                 return Err(too_large(self.most));
             }
-            self.reserve(&mut room, length)?;
+            if let Err(fault) = self.reserve(&mut room, length) {
+                // What has arrived makes room for others at once.
+                drop((first, bytes, room, data));
+                discard(body, self.most).await;
+                return Err(fault);
+            }
             match first.take() {
                 // Most bodies are in one piece, which is not copied.
                 None if bytes.is_empty() => first = Some(data),
