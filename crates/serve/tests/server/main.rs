@@ -1,8 +1,16 @@
 //! The server over real connections, and the program as a process of its own.
 
+mod access;
 mod client;
+mod conduct;
+mod end;
+mod gate;
+mod metrics;
 mod models;
+mod reload;
+mod tools;
 mod v1;
+mod wire;
 
 use plywood_serve::{Running, Server};
 use std::net::SocketAddr;
