@@ -7,6 +7,7 @@ use crate::guard::guard;
 use crate::patient::Patient;
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -14,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use plywood::{Error, Result};
 use std::convert::Infallible;
+use std::io::ErrorKind::{ConnectionAborted, Interrupted};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,6 +31,10 @@ use tower_service::Service;
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 47\r\n\
     connection: close\r\nretry-after: 1\r\n\r\n{\"error\":\"the server has too many connections\"}";
+
+/// How long an idle connection is still read when the server ends: a request may be on its way, which the client would
+/// lose. It is answered, as all requests are from then on, with `Connection: close`.
+const LAST_CALL: Duration = Duration::from_millis(100);
 
 /// A server that listens.
 ///
@@ -66,8 +72,9 @@ impl Running {
     }
 
     /// Ends the server without losing a request: `/v2/health/ready` fails from now on, no connection is accepted any more,
-    /// idle ones are closed, and each request whose head was read is answered whole. Returns true if all were answered
-    /// within [`Limits::grace`](crate::Limits::grace); what is left then is dropped.
+    /// idle ones are closed after a tenth of a second, and each request whose head was read is answered whole, with
+    /// `Connection: close`. Returns true if all were answered within [`Limits::grace`](crate::Limits::grace); what is left
+    /// then is dropped.
     pub async fn shutdown(mut self) -> bool {
         self.app.draining.store(true, Ordering::Relaxed);
         tracing::info!("the server is ending");
@@ -114,9 +121,20 @@ impl Connections {
                 }
             }
         }
-        // Those that the system has accepted already.
-        while let Ok(Ok((stream, _))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-            self.begin(stream);
+        // Those that the system has accepted already. The runtime may not know of them yet, so the system is asked.
+        let Ok(listener) = listener.into_std() else { return };
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    if stream.set_nonblocking(true).is_ok()
+                        && let Ok(stream) = TcpStream::from_std(stream)
+                    {
+                        self.begin(stream);
+                    }
+                }
+                Err(error) if matches!(error.kind(), Interrupted | ConnectionAborted) => {}
+                Err(_) => break,
+            }
         }
     }
 
@@ -173,9 +191,12 @@ async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut ending: wat
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, mut router) = (app.clone(), router.clone());
         async move {
-            Ok::<_, Infallible>(
-                guard(&app, request.map(Body::new), |request| routed(&mut router, request)).await,
-            )
+            let request = request.map(Body::new);
+            let mut response = guard(&app, request, |request| routed(&mut router, request)).await;
+            if app.draining.load(Ordering::Relaxed) {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
@@ -185,9 +206,12 @@ async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut ending: wat
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = ended(&mut ending) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        () = ended(&mut ending) => match tokio::time::timeout(LAST_CALL, connection.as_mut()).await {
+            Ok(result) => result,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
     if let Err(error) = result {

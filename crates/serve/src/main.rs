@@ -2,6 +2,7 @@
 
 use plywood_serve::Server;
 use plywood_serve::options::{Asked, HELP, Options};
+use std::env::VarError;
 use std::error::Error;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
@@ -94,7 +95,11 @@ fn server(options: Options) -> Result<Server, Box<dyn Error>> {
             let read = std::fs::read_to_string(&path);
             Some(read.map_err(|error| format!("the token cannot be read from {}: {error}", path.display()))?)
         }
-        None => std::env::var(TOKEN).ok(),
+        None => match std::env::var(TOKEN) {
+            Ok(token) => Some(token),
+            Err(VarError::NotPresent) => None,
+            Err(VarError::NotUnicode(_)) => return Err(format!("the token in {TOKEN} must be UTF-8").into()),
+        },
     };
     match token.as_deref().map(str::trim) {
         Some("") => Err("the token must not be empty".into()),

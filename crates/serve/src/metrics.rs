@@ -29,11 +29,13 @@ impl Text {
     }
 
     fn histogram<const N: usize>(&mut self, name: &str, labels: &str, histogram: &Histogram<N>) {
+        let (sum, mut total) = (histogram.sum(), 0);
         for (bound, count) in histogram.cumulated() {
+            let bound = if bound.is_finite() { bound.to_string() } else { "+Inf".to_owned() };
             self.line(format_args!("{name}_bucket{{{labels},le=\"{bound}\"}} {count}"));
+            // Requests are counted meanwhile; the total is that of the line above.
+            total = count;
         }
-        let (total, sum) = (histogram.total(), histogram.sum());
-        self.line(format_args!("{name}_bucket{{{labels},le=\"+Inf\"}} {total}"));
         self.line(format_args!("{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {total}"));
     }
 }

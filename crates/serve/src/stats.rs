@@ -30,9 +30,10 @@ impl Timed {
 #[derive(Debug)]
 pub(crate) struct Histogram<const N: usize> {
     bounds: [f64; N],
-    /// One for each bound; larger values are in `total` alone.
+    /// One for each bound.
     counts: [AtomicU64; N],
-    total: AtomicU64,
+    /// Values above the last bound.
+    above: AtomicU64,
     /// In millionths.
     sum: AtomicU64,
 }
@@ -42,29 +43,28 @@ impl<const N: usize> Histogram<N> {
         Self {
             bounds,
             counts: [const { AtomicU64::new(0) }; N],
-            total: AtomicU64::new(0),
+            above: AtomicU64::new(0),
             sum: AtomicU64::new(0),
         }
     }
 
     fn add_value(&self, value: f64) {
-        if let Some(place) = self.bounds.iter().position(|bound| value <= *bound) {
-            self.counts[place].fetch_add(1, Ordering::Relaxed);
-        }
-        self.total.fetch_add(1, Ordering::Relaxed);
+        let place = self.bounds.iter().position(|bound| value <= *bound);
+        place.map_or(&self.above, |place| &self.counts[place]).fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add((value * 1e6) as u64, Ordering::Relaxed);
     }
 
-    /// Each bound with the number of values up to it.
+    /// Each bound with the number of values up to it; the last is infinity, with the number of all.
     pub fn cumulated(&self) -> impl Iterator<Item = (f64, u64)> {
-        self.bounds.iter().zip(&self.counts).scan(0, |sum, (bound, count)| {
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
+        bounds.zip(self.counts.iter().chain([&self.above])).scan(0, |sum, (bound, count)| {
             *sum += count.load(Ordering::Relaxed);
-            Some((*bound, *sum))
+            Some((bound, *sum))
         })
     }
 
     pub fn total(&self) -> u64 {
-        self.total.load(Ordering::Relaxed)
+        self.cumulated().map(|(_, count)| count).last().unwrap_or(0)
     }
 
     pub fn sum(&self) -> f64 {

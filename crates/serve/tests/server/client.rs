@@ -153,18 +153,40 @@ pub struct Program {
 impl Program {
     /// Starts it on a free port, and waits until it listens.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_plywood-serve"))
-            .args(arguments)
-            .args(["--port", "0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+        Self::start_with(arguments, |_| {})
+    }
+
+    /// [`start`](Self::start), with its log in a file.
+    pub fn logging(arguments: &[&str], log: &Path) -> Self {
+        let log = std::fs::File::create(log).expect("the log can be written");
+        Self::start_with(arguments, |command| {
+            command.stderr(log);
+        })
+    }
+
+    /// Starts it after `change` has changed the command.
+    pub fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command(arguments);
+        change(&mut command);
+        let mut child = command.args(["--port", "0"]).spawn().expect("the program starts");
         let mut line = String::new();
         let out = child.stdout.as_mut().expect("its output is piped");
         BufReader::new(out).read_line(&mut line).expect("it says where it listens");
         let address = line.trim().rsplit_once("http://").expect(&line).1;
         Self { address: address.parse().expect(address), child }
+    }
+
+    /// The command that runs it.
+    pub fn command(arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plywood-serve"));
+        command.args(arguments).env_remove("PLYWOOD_SERVE_TOKEN").env_remove("RUST_LOG");
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    }
+
+    /// Waits until it has ended, and returns its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("it can be waited for").code()
     }
 
     /// Sends it a signal: "TERM", "HUP".

@@ -1,21 +1,29 @@
 //! The server over real connections, and the program as a process of its own.
 
+mod access;
 mod bits;
 mod client;
+mod conduct;
+mod end;
 mod files;
+mod gate;
+mod metrics;
 mod models;
 mod mutations;
 mod openapi;
 mod protocol;
 mod refused;
+mod reload;
 mod replay;
 mod schema;
+mod tools;
 mod v1;
 mod v1_bad;
 mod v2;
 mod v2_about;
 mod v2_bad;
 mod v2_bad_json;
+mod wire;
 
 use plywood_serve::{Running, Server};
 use std::net::SocketAddr;
