@@ -19,11 +19,11 @@ pub(super) enum Source {
 /// Reads the JSON, and returns the request, where the data of each input are, and the length of the JSON.
 pub(super) fn read(json: &[u8]) -> Result<(Request, Vec<Source>, usize), Fault> {
     let mut reader = Reader { json, jiter: Jiter::new(json).with_allow_inf_nan() };
-    let (mut request, mut sources) = (Request::default(), Vec::new());
+    let (mut request, mut sources, mut binary) = (Request::default(), Vec::new(), None);
     let mut key = reader.try_key(true)?;
     while let Some(known) = key {
         match known {
-            Key::Id => request.id = Some(reader.text("id")?),
+            Key::Id => once(&mut request.id, "id", reader.text("id")?)?,
             Key::Inputs => reader.each("inputs", |reader| {
                 let (given, source) = reader.input()?;
                 request.inputs.push(given);
@@ -36,14 +36,23 @@ pub(super) fn read(json: &[u8]) -> Result<(Request, Vec<Source>, usize), Fault> 
             })?,
             Key::Parameters => {
                 let parameters = reader.parameters(&[Key::BinaryDataOutput, Key::Sequence])?;
-                request.binary = parameters.binary_data_output.unwrap_or(false);
+                once(&mut binary, "parameters", parameters.binary_data_output.unwrap_or(false))?;
             }
             _ => reader.skip()?,
         }
         key = reader.try_key(false)?;
     }
+    request.binary = binary.unwrap_or(false);
     let end = reader.jiter.current_index();
     Ok((request, sources, end))
+}
+
+/// Sets a value that may be there once.
+fn once<T>(slot: &mut Option<T>, what: &str, value: T) -> Result<(), Fault> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Fault::bad(format!("\"{what}\" must be there once, got it twice"))),
+    }
 }
 
 /// A key of an object.
@@ -170,10 +179,20 @@ impl Reader<'_> {
         while let Some(known) = key {
             match known {
                 other if !here.contains(&other) => self.skip()?,
-                Key::BinaryDataSize => all.binary_data_size = Some(self.whole("binary_data_size")?),
-                Key::BinaryData => all.binary_data = Some(self.boolean("binary_data")?),
-                Key::BinaryDataOutput => all.binary_data_output = Some(self.boolean("binary_data_output")?),
-                Key::Classification => all.classification = Some(self.whole("classification")?),
+                Key::BinaryDataSize => {
+                    let size = self.whole("binary_data_size")?;
+                    once(&mut all.binary_data_size, "binary_data_size", size)?;
+                }
+                Key::BinaryData => {
+                    once(&mut all.binary_data, "binary_data", self.boolean("binary_data")?)?;
+                }
+                Key::BinaryDataOutput => {
+                    let binary = self.boolean("binary_data_output")?;
+                    once(&mut all.binary_data_output, "binary_data_output", binary)?;
+                }
+                Key::Classification => {
+                    once(&mut all.classification, "classification", self.whole("classification")?)?;
+                }
                 Key::SharedMemory => {
                     return Err(Fault::not_implemented(
                         "this server has no shared memory; send the data in the request",
@@ -192,63 +211,69 @@ impl Reader<'_> {
     }
 
     fn output(&mut self) -> Result<Wanted, Fault> {
-        let (mut name, mut parameters) = (None, Parameters::default());
+        let (mut name, mut parameters) = (None, None);
         let mut key = self.try_key(true)?;
         while let Some(known) = key {
             match known {
-                Key::Name => name = Some(self.text("name")?),
+                Key::Name => once(&mut name, "name", self.text("name")?)?,
                 Key::Parameters => {
-                    parameters =
-                        self.parameters(&[Key::BinaryData, Key::Classification, Key::SharedMemory])?;
+                    let here = [Key::BinaryData, Key::Classification, Key::SharedMemory];
+                    once(&mut parameters, "parameters", self.parameters(&here)?)?;
                 }
                 _ => self.skip()?,
             }
             key = self.try_key(false)?;
         }
         let name = name.ok_or_else(|| Fault::bad("each of \"outputs\" must have a \"name\""))?;
-        Ok(Wanted { name, classification: parameters.classification, binary: parameters.binary_data })
+        let Parameters { classification, binary_data: binary, .. } = parameters.unwrap_or_default();
+        Ok(Wanted { name, classification, binary })
     }
 
     fn input(&mut self) -> Result<(Given, Source), Fault> {
-        let (mut name, mut datatype, mut shape, mut size) = (None, None, None, None);
+        let (mut name, mut datatype, mut shape, mut parameters) = (None, None, None, None);
         // The data, or where they begin if their type is not known yet.
         let (mut data, mut later) = (None, None);
         let mut key = self.try_key(true)?;
         while let Some(known) = key {
             match known {
-                Key::Name => name = Some(self.text("name")?),
-                Key::Datatype => datatype = Some(self.text("datatype")?),
+                Key::Name => once(&mut name, "name", self.text("name")?)?,
+                Key::Datatype => once(&mut datatype, "datatype", self.text("datatype")?)?,
                 Key::Shape => {
                     let mut sides = Vec::new();
                     self.each("shape", |reader| {
                         sides.push(reader.whole("shape")?);
                         Ok(())
                     })?;
-                    shape = Some(sides);
+                    once(&mut shape, "shape", sides)?;
                 }
                 Key::Parameters => {
-                    size = self.parameters(&[Key::BinaryDataSize, Key::SharedMemory])?.binary_data_size;
+                    let here = [Key::BinaryDataSize, Key::SharedMemory];
+                    once(&mut parameters, "parameters", self.parameters(&here)?)?;
                 }
-                Key::Data => match &datatype {
-                    Some(datatype) => data = Some(self.data(name.as_deref(), datatype)?),
-                    None => {
-                        later = Some(self.jiter.current_index());
-                        self.skip()?;
+                Key::Data => {
+                    once(&mut later, "data", self.jiter.current_index())?;
+                    match &datatype {
+                        Some(datatype) => data = Some(self.data(name.as_deref(), datatype)?),
+                        None => self.skip()?,
                     }
-                },
+                }
                 _ => self.skip()?,
             }
             key = self.try_key(false)?;
         }
         let need = |what: &str| Fault::bad(format!("each of \"inputs\" must have a {what:?}"));
         let (name, datatype) = (name.ok_or_else(|| need("name"))?, datatype.ok_or_else(|| need("datatype"))?);
-        if let Some(begin) = later {
+        if let (Some(begin), None) = (later, &data) {
             let json = &self.json[begin..];
             let mut reader = Reader { json, jiter: Jiter::new(json).with_allow_inf_nan() };
             data = Some(reader.data(Some(&name), &datatype)?);
         }
-        let source = match (data, size) {
-            (Some(data), None) => Source::Json(data),
+        let shape = shape.ok_or_else(|| need("shape"))?;
+        let source = match (data, parameters.and_then(|parameters| parameters.binary_data_size)) {
+            (Some((data, nesting)), None) => {
+                check_nesting(&name, &nesting, &shape)?;
+                Source::Json(data)
+            }
             (None, Some(bytes)) => Source::Binary(bytes),
             (Some(_), Some(_)) => {
                 return Err(Fault::bad(format!(
@@ -264,37 +289,47 @@ impl Reader<'_> {
             }
         };
         let empty = known_type(Some(&name), &datatype)?;
-        let given = Given { name, shape: shape.ok_or_else(|| need("shape"))?, data: Data::empty(empty) };
+        let given = Given { name, shape, data: Data::empty(empty) };
         Ok((given, source))
     }
 
-    /// The elements of an array, in any nesting.
-    fn data(&mut self, name: Option<&str>, datatype: &str) -> Result<Data, Fault> {
+    /// The elements of an array, and the sides of its nesting.
+    fn data(&mut self, name: Option<&str>, datatype: &str) -> Result<(Data, Vec<usize>), Fault> {
+        let ragged = || Fault::bad("\"data\" must be nested evenly: all arrays beside each other as long");
         let mut data = Data::empty(known_type(name, datatype)?);
         let peek = self.jiter.peek();
         if self.checked(peek)? != Peek::Array {
             return Err(Fault::bad("\"data\" must be an array of the tensor's elements, row by row"));
         }
-        let (first, mut depth) = (self.jiter.known_array(), 1);
+        // The items of the open array so far, and of those around it.
+        let (mut items, mut around) = (0, Vec::new());
+        let mut sides = [None; DEEPEST];
+        let first = self.jiter.known_array();
         let mut next = self.checked(first)?;
         loop {
             let step = match next {
                 Some(Peek::Array) => {
-                    depth += 1;
-                    if depth > DEEPEST {
+                    around.push(items + 1);
+                    items = 0;
+                    if around.len() >= DEEPEST {
                         return Err(Fault::bad(format!("\"data\" must be nested at most {DEEPEST} times")));
                     }
                     self.jiter.known_array()
                 }
                 Some(peek) => {
+                    items += 1;
                     self.element(peek, &mut data, name)?;
                     self.jiter.array_step()
                 }
                 None => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Ok(data);
+                    let side = &mut sides[around.len()];
+                    if side.replace(items).is_some_and(|before| before != items) {
+                        return Err(ragged());
                     }
+                    let Some(before) = around.pop() else {
+                        return Ok((data, sides.into_iter().map_while(|side| side).collect()));
+                    };
+                    items = before;
                     self.jiter.array_step()
                 }
             };
@@ -334,6 +369,19 @@ impl Reader<'_> {
             _ => None,
         };
         read.ok_or_else(|| wrong(data))
+    }
+}
+
+/// Checks that data in a nesting have the nesting of their shape, where sides of 1 do not count. Data in one list have any shape.
+fn check_nesting(name: &str, nesting: &[usize], shape: &[usize]) -> Result<(), Fault> {
+    let sides = |all: &[usize]| all.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
+    match nesting.len() > 1 && sides(nesting) != sides(shape) {
+        true => Err(Fault::bad(format!(
+            "the nesting of the data of the input {:?} must be that of its shape {:?}, got {nesting:?}; a list without nesting will do",
+            shortened(name, 100),
+            shape.iter().take(16).collect::<Vec<_>>()
+        ))),
+        false => Ok(()),
     }
 }
 

@@ -160,8 +160,14 @@ pub(super) fn answer(
 
 /// Checks what is asked for before the model runs.
 pub(super) fn check(request: &Request, model: &Loaded) -> Result<(), Fault> {
-    for wanted in &request.outputs {
+    for (place, wanted) in request.outputs.iter().enumerate() {
         let output = found(&wanted.name, &model.outputs)?;
+        if request.outputs[..place].iter().any(|before| before.name == wanted.name) {
+            return Err(Fault::bad(format!(
+                "the output {:?} must be asked for once, got it twice",
+                output.name
+            )));
+        }
         if wanted.classification.is_some() && !matches!(output.datatype, Datatype::Fp32 | Datatype::Fp64) {
             let Output { name, datatype, .. } = output;
             return Err(Fault::bad(format!(

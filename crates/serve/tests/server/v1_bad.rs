@@ -146,13 +146,13 @@ fn json_that_does_not_fit() {
         refused.post("numbers", &[JSON], body, 400, &["must be JSON"]);
     }
     for deep in [127, 1_000, 12_000] {
-        for open in ["[", "{\"row\":"] {
-            refused.post("numbers", &[JSON], format!("{{\"row\": {}", open.repeat(deep)), 400, &["JSON"]);
+        for (open, word) in [("[", "row 1"), ("{\"row\":", "JSON")] {
+            refused.post("numbers", &[JSON], format!("{{\"row\": {}", open.repeat(deep)), 400, &[word]);
         }
     }
     let nested = format!("{{\"row\": {}1{}}}", "[".repeat(100), "]".repeat(100));
     refused.post("numbers", &[JSON], nested, 400, &["row 1"]);
-    refused.post("texts", &[JSON], r#"{"text": 5}"#, 400, &["\"text\" must be a string"]);
+    refused.post("texts", &[JSON], r#"{"text": 5}"#, 400, &["row 1", "must be a text"]);
     refused.post("numbers", &[JSON], r#"{"rows": {"a": 1}}"#, 400, &["\"rows\" must be a list"]);
     refused.post("numbers", &[JSON], r#"{"rows": null}"#, 400, &["\"rows\" must be a list"]);
     for top in ["0", "three", "", "-1", "1.5", "99999999999999999999999"] {
@@ -200,8 +200,11 @@ fn values_of_a_wrong_type() {
         400,
         &["row 2", "a value \"port\""],
     );
-    refused.post("table", &[JSON], r#"{"row": 5}"#, 400, &["row 1", "a value \"age\""]);
-    refused.post("table", &[JSON], r#"{"row": null}"#, 400, &["row 1", "a value \"age\""]);
+    refused.post("table", &[JSON], r#"{"row": 5}"#, 400, &["row 1", "named values", "age (a number)"]);
+    refused.post("table", &[JSON], r#"{"row": null}"#, 400, &["row 1", "named values"]);
+    refused.post("texts", &[JSON], r#"{"rows": ["a", null]}"#, 400, &["row 2", "got null"]);
+    let twice = r#"{"row": {"age": 38, "member": true, "port": "S", "since": null, "age": 22}}"#;
+    refused.post("table", &[JSON], twice, 400, &["row 1", "\"age\" once"]);
     for row in
         ["[1, 2, 3]", "[1, 2, 3, 4, 5]", "[]", "5", "\"a\"", "[1, 2, 3, null]", "[[1, 2], [3, 4]]", "{}"]
     {
@@ -264,7 +267,7 @@ fn more_than_the_limits() {
     let mut refused = Refused::by(&served);
     let rows = |count| json!({"rows": vec![[1, 2, 3, 4]; count]}).to_string();
     assert_eq!(refused.0.post("/v1/predict/numbers", &[JSON], rows(20)).status, 200);
-    refused.post("numbers", &[JSON], rows(21), 413, &["at most 20 rows", "got 21"]);
+    refused.post("numbers", &[JSON], rows(21), 413, &["at most 20 rows", "got more"]);
     let large = vec![b' '; 100_001];
     refused.post("numbers", &[JSON], &large, 413, &["at most 100000 bytes"]);
     refused.post("texts", &[TEXT], &large, 413, &["100000 bytes"]);

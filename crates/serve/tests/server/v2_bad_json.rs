@@ -180,14 +180,11 @@ fn outputs_must_be_those_of_the_model() {
         400,
         &["\"classification\" needs an output of numbers", "\"class\" is BYTES"],
     );
-    // The same output twice is given twice.
-    let answer = refused.talk.post(
-        "/v2/models/numbers/infer",
-        &[],
-        wanting(json!([{"name": "values"}, {"name": "values"}])).to_string(),
+    // Else a small request could have a large answer.
+    refused.json(
+        wanting(json!([{"name": "values"}, {"name": "values"}])),
+        &["\"values\" must be asked for once"],
     );
-    let twice = outputs(&answer);
-    assert_eq!((twice.len(), &twice[0]), (2, &twice[1]));
 }
 
 #[test]
