@@ -139,7 +139,7 @@ fn no_value(row: usize, name: &str, found: &Row, fields: &[Field]) -> Error {
     };
     let help = match fields {
         [_] => "Give it by this name, or as the only value.",
-        _ => "Give each by its name; a missing one is `null` or `Raw::Missing`.",
+        _ => "Give each by its name, a missing one as `null`.",
     };
     Error::data(format!("row {}", row + 1), format!("have a value {:?}", cut(name)), given).help(help)
 }

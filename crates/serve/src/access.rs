@@ -1,7 +1,8 @@
 //! [`Access`]: who may ask.
 
 use crate::fault::{Fault, shortened};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use plywood::Error;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -28,15 +29,55 @@ impl Access {
         path.starts_with("/v2/health/") || crate::page::ASSETS.iter().any(|asset| asset.path == path)
     }
 
-    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), Fault> {
+    /// Checks the names of hosts and origins.
+    pub fn check(&self) -> plywood::Result<()> {
+        for host in self.hosts.iter().flatten() {
+            if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/@?#".contains(c)) {
+                return Err(Error::argument("a host", "a name without a port", format!("{host:?}"))
+                    .help("Give it as in models.example."));
+            }
+        }
+        for origin in self.origins.iter().filter(|origin| *origin != "*") {
+            let parsed = origin.parse::<Uri>().ok().map(Uri::into_parts);
+            let whole = parsed.is_some_and(|parts| {
+                parts.scheme.is_some_and(|scheme| {
+                    parts.authority.is_some_and(|host| *origin == format!("{scheme}://{host}"))
+                })
+            });
+            if !whole {
+                return Err(Error::argument(
+                    "an origin",
+                    "scheme://host[:port], without a path, or *",
+                    format!("{origin:?}"),
+                )
+                .help("Give it as browsers send it: https://shop.example, http://localhost:3000."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the `Host`, and that of a request whose line has a whole address.
+    pub fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Fault> {
+        let mut all = headers.get_all(header::HOST).iter();
+        let (first, other) = (all.next(), all.next());
+        if other.is_some() {
+            return Err(Fault::bad("a request must have one Host, got several"));
+        }
         let Some(hosts) = &self.hosts else { return Ok(()) };
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-        match hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host))) {
-            true => Ok(()),
-            false => Err(Fault::new(
-                StatusCode::FORBIDDEN,
-                format!("the Host must be one that this server answers for, got {:?}", shortened(host, 100)),
-            )),
+        let host = first.and_then(|host| host.to_str().ok()).unwrap_or("");
+        let known = |host: &str| hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)));
+        let addressed = uri.authority().map(|host| host.as_str());
+        match [Some(host), addressed].into_iter().flatten().find(|host| !known(host)) {
+            None => Ok(()),
+            Some(other) => {
+                let name = shortened(without_port(other), 100);
+                Err(Fault::new(
+                    StatusCode::FORBIDDEN,
+                    format!(
+                        "the Host must be one that this server answers for, got {name:?}; it answers for others by --host (Server::hosts)"
+                    ),
+                ))
+            }
         }
     }
 
@@ -49,16 +90,21 @@ impl Access {
         };
         match bool::from(Sha256::digest(given.trim_ascii()).ct_eq(token)) {
             true => Ok(()),
-            false => Err(Fault::new(
+            false if given.is_empty() => Err(Fault::new(
                 StatusCode::UNAUTHORIZED,
                 "this server needs a token: send the header \"Authorization: Bearer TOKEN\"",
             )),
+            false => Err(Fault::new(StatusCode::UNAUTHORIZED, "the token is not that of this server")),
         }
     }
 
     /// The origin of another page that may ask; an error for one that may not.
     pub fn other_origin<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h HeaderValue>, Fault> {
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(None) };
+        let mut all = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = all.next() else { return Ok(None) };
+        if all.next().is_some() {
+            return Err(Fault::bad("a request must have one Origin, got several"));
+        }
         let text = origin.to_str().unwrap_or("");
         if self.origins.iter().any(|known| known == text || known == "*") {
             return Ok(Some(origin));
@@ -70,7 +116,7 @@ impl Access {
             false => Err(Fault::new(
                 StatusCode::FORBIDDEN,
                 format!(
-                    "pages of {:?} may not ask this server; it allows others by --allow-origin",
+                    "pages of {:?} may not ask this server; it allows others by --allow-origin (Server::allow_origin)",
                     shortened(text, 100)
                 ),
             )),

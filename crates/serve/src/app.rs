@@ -50,7 +50,10 @@ impl App {
     ) -> Result<Response, Fault> {
         let Target { model, stats, start } = target;
         let answer = match call {
-            Ok(call) => self.pool.run(Job::new(call, model, stats.clone())).await,
+            Ok(call) => {
+                let answer = self.pool.run(Job::new(call, model, stats.clone())).await;
+                answer.and_then(|answer| self.bodies.hold(answer))
+            }
             Err(fault) => Err(fault),
         };
         let status = answer.as_ref().map_or_else(|fault| fault.status, Response::status);

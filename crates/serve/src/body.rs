@@ -4,13 +4,16 @@ use crate::fault::{Fault, shortened};
 use crate::limits::Limits;
 use crate::patient::within;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use flate2::Compression;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Bytes};
+use hyper::body::{Body as _, Bytes, Frame, SizeHint};
 use std::io::{Read, Write};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -107,7 +110,7 @@ impl Body {
             Packing::Deflate => &mut ZlibDecoder::new(&self.bytes[..]),
         };
         let mut bytes = Vec::new();
-        let read = packed.take(self.most as u64 + 1).read_to_end(&mut bytes);
+        let read = packed.take((self.most as u64).saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|error| Fault::bad(format!("the body cannot be unpacked: {error}")))?;
         match bytes.len() > self.most {
             true => Err(too_large(self.most)),
@@ -174,6 +177,17 @@ impl Bodies {
         Ok((first.unwrap_or_else(|| bytes.into()), room))
     }
 
+    /// Takes room for a large answer, which is given back once the client has taken it.
+    pub fn hold(&self, response: Response) -> Result<Response, Fault> {
+        let length = response.body().size_hint().exact().unwrap_or(0);
+        let mut room = None;
+        self.reserve(&mut room, usize::try_from(length).unwrap_or(usize::MAX))?;
+        Ok(match room {
+            None => response,
+            Some(room) => response.map(|body| axum::body::Body::new(Held { body, _room: room })),
+        })
+    }
+
     /// Takes room for a large body of this length so far.
     fn reserve(&self, room: &mut Option<OwnedSemaphorePermit>, length: usize) -> Result<(), Fault> {
         if length <= SMALL {
@@ -187,7 +201,7 @@ impl Bodies {
         let permits = u32::try_from(more).unwrap_or(u32::MAX);
         let Ok(permit) = self.room.clone().try_acquire_many_owned(permits) else {
             return Err(Fault::busy(
-                "the server reads as many large bodies as it has room for; ask again in a second",
+                "the server has as many large bodies and answers as it has room for; ask again in a second",
             ));
         };
         match room {
@@ -195,5 +209,31 @@ impl Bodies {
             None => *room = Some(permit),
         }
         Ok(())
+    }
+}
+
+/// An answer that holds room.
+struct Held {
+    body: axum::body::Body,
+    _room: OwnedSemaphorePermit,
+}
+
+impl hyper::body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -21,9 +21,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
@@ -31,6 +31,9 @@ use tower_service::Service;
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 47\r\n\
     connection: close\r\nretry-after: 1\r\n\r\n{\"error\":\"the server has too many connections\"}";
+
+/// So many connections at one time are told that they are too many.
+const REFUSALS: usize = 256;
 
 /// How long an idle connection is still read when the server ends: a request may be on its way, which the client would
 /// lose. It is answered, as all requests are from then on, with `Connection: close`.
@@ -54,7 +57,8 @@ impl Running {
         let address = listener.local_addr().map_err(Error::custom)?;
         let (end, ending) = watch::channel(false);
         let (alive, done) = mpsc::channel(1);
-        let connections = Connections { app: app.clone(), router, ending, alive };
+        let refusals = Arc::new(Semaphore::new(REFUSALS));
+        let connections = Connections { app: app.clone(), router, ending, alive, refusals };
         let accept = tokio::spawn(connections.accept(listener));
         Ok(Self { address, app, end, done, accept })
     }
@@ -67,8 +71,8 @@ impl Running {
     /// Reads the files of all models again. Where that fails, the model before goes on serving, and the log says why.
     pub async fn reload(&self) {
         let app = self.app.clone();
-        // The log has what went wrong.
-        let _ = tokio::task::spawn_blocking(move || app.models.load()).await;
+        // It fails only if loading has panicked, which the log says.
+        let _ = tokio::task::spawn_blocking(move || app.models.reload()).await;
     }
 
     /// Ends the server without losing a request: `/v2/health/ready` fails from now on, no connection is accepted any more,
@@ -103,6 +107,8 @@ struct Connections {
     ending: watch::Receiver<bool>,
     /// Held by each connection.
     alive: mpsc::Sender<()>,
+    /// Places for connections that are told that they are too many.
+    refusals: Arc<Semaphore>,
 }
 
 impl Connections {
@@ -143,7 +149,13 @@ impl Connections {
         if traffic.connections.fetch_add(1, Ordering::Relaxed) >= self.app.limits.connections {
             traffic.connections.fetch_sub(1, Ordering::Relaxed);
             traffic.refused.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(refuse(stream));
+            // Those that find no place are closed without a word.
+            if let Ok(place) = self.refusals.clone().try_acquire_owned() {
+                tokio::spawn(async move {
+                    refuse(stream).await;
+                    drop(place);
+                });
+            }
             return;
         }
         let (app, router) = (self.app.clone(), self.router.clone());
@@ -164,13 +176,17 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Tells a client that there are too many connections.
+/// Tells a client that there are too many connections, and reads on for a while what it sends: closing at once would take the
+/// answer from a client that writes before it reads.
 async fn refuse(mut stream: TcpStream) {
     let tell = async {
-        // The client may be gone.
-        let _ = stream.write_all(TOO_MANY).await;
-        let _ = stream.shutdown().await;
+        stream.write_all(TOO_MANY).await?;
+        stream.shutdown().await?;
+        let mut sent = [0; 4096];
+        while stream.read(&mut sent).await? > 0 {}
+        Ok::<_, std::io::Error>(())
     };
+    // The client may be gone, or go on for ever.
     let _ = tokio::time::timeout(Duration::from_secs(1), tell).await;
 }
 

@@ -48,10 +48,11 @@ async fn checked<F: Future<Output = Response>>(
     next: impl FnOnce(Request) -> F,
 ) -> Response {
     let headers = request.headers();
-    let origin = match app.access.check_host(headers).and_then(|()| app.access.other_origin(headers)) {
-        Ok(origin) => origin.cloned(),
-        Err(fault) => return fault.into_response(),
-    };
+    let origin =
+        match app.access.check_host(request.uri(), headers).and_then(|()| app.access.other_origin(headers)) {
+            Ok(origin) => origin.cloned(),
+            Err(fault) => return fault.into_response(),
+        };
     if let Some(origin) = &origin
         && request.method() == Method::OPTIONS
     {

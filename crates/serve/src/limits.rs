@@ -1,5 +1,6 @@
 //! [`Limits`]: what a request, a connection and the whole server may take.
 
+use plywood::{Error, Result};
 use std::time::Duration;
 
 /// What a request, a connection and the whole server may take. More is refused with an error that says so.
@@ -28,17 +29,17 @@ use std::time::Duration;
 pub struct Limits {
     /// The bytes of a body, also after it is unpacked.
     pub body: usize,
-    /// The bytes of all large bodies (64 KB and more) that are in the server at one time.
+    /// The bytes of all large bodies and answers (64 KB and more) that are in the server at one time.
     pub bodies: usize,
     /// The rows of a request.
     pub rows: usize,
-    /// The pixels of an image, height times width.
+    /// The pixels of the images of a request, height times width.
     pub pixels: usize,
     /// The requests that wait for a thread.
     pub queue: usize,
     /// The rows that are predicted together. A request with more is not split.
     pub batch: usize,
-    /// From the head of a request to its answer.
+    /// From the head of a request to its answer, and again for a client to take its answer.
     pub time: Duration,
     /// For the head of a request, from the end of the answer before: so also for how long a connection may be idle.
     pub head_time: Duration,
@@ -46,6 +47,43 @@ pub struct Limits {
     pub connections: usize,
     /// How long [`Running::shutdown`](crate::Running::shutdown) waits for requests in progress.
     pub grace: Duration,
+}
+
+/// The longest time of a limit.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Limits {
+    /// Checks that requests can be answered within them.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (name, time) in [("time", self.time), ("head_time", self.head_time), ("grace", self.grace)] {
+            if time > LONGEST || (time.is_zero() && name != "grace") {
+                let what = format!("the limit {name:?}");
+                return Err(Error::argument(what, "more than 0 and at most a day", format!("{time:?}"))
+                    .help("Give it in seconds."));
+            }
+        }
+        let counts = [
+            ("body", self.body),
+            ("rows", self.rows),
+            ("pixels", self.pixels),
+            ("queue", self.queue),
+            ("batch", self.batch),
+            ("connections", self.connections),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            let what = format!("the limit {name:?}");
+            return Err(Error::argument(what, "at least 1", "0").help("Give more."));
+        }
+        match self.bodies >= self.body {
+            true => Ok(()),
+            false => Err(Error::argument(
+                "the limit \"bodies\"",
+                format!("at least \"body\", {}", self.body),
+                self.bodies.to_string(),
+            )
+            .help("Give more, or a smaller \"body\": otherwise the largest bodies are never read.")),
+        }
+    }
 }
 
 impl Default for Limits {

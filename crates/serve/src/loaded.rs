@@ -64,6 +64,17 @@ impl Loaded {
         Self::new(predictor, version, false)
     }
 
+    /// Whether it has the inputs and outputs of another one.
+    pub fn takes_and_gives_as(&self, other: &Self) -> bool {
+        let inputs = |model: &Self| -> Vec<_> {
+            model.inputs.iter().map(|i| (i.name.clone(), i.datatype, i.shape.clone())).collect()
+        };
+        let outputs = |model: &Self| -> Vec<_> {
+            model.outputs.iter().map(|o| (o.name.clone(), o.datatype, o.shape.clone())).collect()
+        };
+        inputs(self) == inputs(other) && outputs(self) == outputs(other)
+    }
+
     fn new(predictor: Predictor, version: String, bare: bool) -> Result<Self> {
         let images = tensor::images(&predictor);
         let (inputs, outputs) = match bare {

@@ -1,7 +1,7 @@
 //! `plywood-serve`: serves models of Plywood over HTTP.
 
-use plywood_serve::Server;
 use plywood_serve::options::{Asked, HELP, Options};
+use plywood_serve::{Limits, Server};
 use std::env::VarError;
 use std::error::Error;
 use std::process::ExitCode;
@@ -12,8 +12,12 @@ use tracing_subscriber::EnvFilter;
 /// The environment variable with the token.
 const TOKEN: &str = "PLYWOOD_SERVE_TOKEN";
 
+/// The files that a server has open besides its connections: those of the runtime, models that are loaded, and connections that
+/// are told that they are too many.
+const FILES: usize = 320;
+
 fn main() -> ExitCode {
-    let options = match Options::read(lexopt::Parser::from_env()) {
+    let mut options = match Options::read(lexopt::Parser::from_env()) {
         Ok(Asked::Serve(options)) => options,
         Ok(Asked::Help) => {
             print!("{HELP}");
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
         }
     };
     log(options.log_json);
+    fit_connections(&mut options.limits);
     match run(*options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -58,8 +63,24 @@ fn run(options: Options) -> Result<bool, Box<dyn Error>> {
     Ok(whole)
 }
 
+/// Raises the limit of open files as far as it goes, and the limit of connections not above it.
+fn fit_connections(limits: &mut Limits) {
+    let wanted = limits.connections.saturating_add(FILES);
+    let granted = rlimit::increase_nofile_limit(wanted as u64).unwrap_or(wanted as u64);
+    let fitting = usize::try_from(granted).unwrap_or(usize::MAX).saturating_sub(FILES).max(1);
+    if fitting < limits.connections {
+        tracing::warn!(
+            fitting,
+            asked = limits.connections,
+            "fewer connections, as the limit of open files says (ulimit -n)"
+        );
+        limits.connections = fitting;
+    }
+}
+
 async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let [mut terminate, mut interrupt, mut hang_up] =
+        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
     let listener = TcpListener::bind((options.bind, options.port))
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", options.bind, options.port))?;
@@ -68,11 +89,13 @@ async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
-            result = tokio::signal::ctrl_c() => {
-                result?;
-                break;
-            }
-            _ = hang_up.recv() => running.reload().await,
+            _ = interrupt.recv() => break,
+            // A file may be long in coming.
+            _ = hang_up.recv() => tokio::select! {
+                () = running.reload() => {}
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            },
         }
     }
     Ok(running.shutdown().await)
@@ -83,7 +106,7 @@ fn server(options: Options) -> Result<Server, Box<dyn Error>> {
     let mut server = Server::new().limits(limits).access_log(access_log).allow_load(allow_load).page(page);
     server = models.into_iter().fold(server, |server, (name, path)| server.file(name, path));
     server = options.origins.into_iter().fold(server, Server::allow_origin);
-    if options.bind.is_loopback() || !options.hosts.is_empty() {
+    if options.bind.to_canonical().is_loopback() || !options.hosts.is_empty() {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
         server = server.hosts(own.into_iter().chain([options.bind.to_string()]).chain(options.hosts));
     }

@@ -4,11 +4,11 @@ use crate::fault::{Fault, shortened};
 use crate::loaded::{Loaded, Reader};
 use crate::stats::Stats;
 use plywood::predictor::Predictor;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 /// The most bytes of a model's file.
 const MOST: u64 = 1 << 33;
@@ -19,15 +19,21 @@ pub(crate) struct Slot {
     /// Where it comes from; `None` for a predictor that was given in memory.
     path: Option<PathBuf>,
     reader: Option<Reader>,
-    /// `None` before it is loaded, and after it was unloaded.
-    loaded: RwLock<Option<Arc<Loaded>>>,
-    /// Why the last loading failed, or why there is no model.
-    fault: RwLock<String>,
-    /// Whether it was unloaded on purpose.
-    unloaded: AtomicBool,
-    /// Held while the file is read, so that two requests do not read it at once.
+    state: RwLock<State>,
+    /// Held while the file is read, so that one after the other is loaded or unloaded.
     loading: Mutex<()>,
     pub stats: Arc<Stats>,
+}
+
+/// What is loaded, and why not more.
+#[derive(Default)]
+struct State {
+    /// `None` before it is loaded, and after it was unloaded.
+    loaded: Option<Arc<Loaded>>,
+    /// Why the last loading failed, or why there is no model.
+    fault: String,
+    /// Whether it was unloaded on purpose.
+    unloaded: bool,
 }
 
 impl Slot {
@@ -40,54 +46,63 @@ impl Slot {
     }
 
     fn new(name: String, path: Option<PathBuf>, reader: Option<Reader>, loaded: Option<Arc<Loaded>>) -> Self {
-        let (loaded, fault) = (RwLock::new(loaded), RwLock::new(String::new()));
-        let (unloaded, loading) = (AtomicBool::new(false), Mutex::new(()));
-        Self { name, path, reader, loaded, fault, unloaded, loading, stats: Arc::default() }
+        let state = RwLock::new(State { loaded, ..State::default() });
+        Self { name, path, reader, state, loading: Mutex::new(()), stats: Arc::default() }
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The model, if it is loaded.
     pub fn get(&self) -> Option<Arc<Loaded>> {
-        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state().loaded.clone()
     }
 
     /// Why the last loading failed; empty if it did not.
     pub fn fault(&self) -> String {
-        self.fault.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state().fault.clone()
+    }
+
+    /// Whether it was unloaded on purpose.
+    pub fn is_unloaded(&self) -> bool {
+        self.state().unloaded
+    }
+
+    /// Whether it can answer, or was unloaded on purpose.
+    fn is_ready(&self) -> bool {
+        let state = self.state();
+        state.unloaded || state.loaded.is_some()
     }
 
     /// Reads the file of the start again. If that fails, what is loaded goes on serving.
     pub fn load(&self) -> Result<(), Fault> {
         let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(path) = &self.path else { return Ok(()) };
-        let read = || {
-            let failed = |error| {
-                plywood::Error::io("read", path, error).help("Look at the path, and at who may read it.")
-            };
-            // Looked at before it is opened, because opening a named pipe waits until somebody writes to it.
-            if !std::fs::metadata(path).map_err(failed)?.is_file() {
-                let what = path.display().to_string();
-                return Err(
-                    plywood::Error::format(what, "be a file", "something else").help("Name a model's file.")
-                );
-            }
-            let file = File::open(path).map_err(failed)?;
-            Loaded::read(file.take(MOST), self.reader.as_ref())
-        };
-        match read() {
+        let read = open(path).and_then(|file| Loaded::read(file.take(MOST), self.reader.as_ref()));
+        let before = self.get();
+        match read {
             Ok(loaded) => {
                 let (model, version, time) = (&*self.name, &*loaded.version, loaded.time);
-                tracing::info!(model, version, file = %path.display(), ?time, first = ?loaded.first, "a model is loaded");
-                self.set(Some(Arc::new(loaded)), String::new());
-                self.unloaded.store(false, Ordering::Relaxed);
+                tracing::info!(model, version, file = %path.display(), prediction = ?time, first = ?loaded.first, "a model is loaded");
+                if before.is_some_and(|before| !before.takes_and_gives_as(&loaded)) {
+                    tracing::warn!(model, "the model takes or gives other values than the one before");
+                }
+                let loaded = Some(Arc::new(loaded));
+                self.set(|state| *state = State { loaded, ..State::default() });
                 self.stats.loads.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) => {
-                let kept = self.get().map(|loaded| loaded.version.clone());
+                let kept = before.map(|loaded| loaded.version.clone());
                 tracing::error!(model = self.name, %error, kept, "a model cannot be loaded");
-                *self.fault.write().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+                self.set(|state| (state.fault, state.unloaded) = (error.to_string(), false));
                 self.stats.failed_loads.fetch_add(1, Ordering::Relaxed);
-                let goes_on = if kept.is_some() { "; the one before goes on serving" } else { "" };
+                let goes_on = if kept.is_some() { " The one before goes on serving." } else { "" };
                 Err(Fault::inside(format!(
                     "the model {:?} cannot be loaded: {error}{goes_on}",
                     shortened(&self.name, 100)
@@ -104,15 +119,31 @@ impl Slot {
                 shortened(&self.name, 100)
             )));
         }
-        self.unloaded.store(true, Ordering::Relaxed);
-        self.set(None, "it was unloaded".to_owned());
+        let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set(|state| {
+            *state = State { loaded: None, fault: "it was unloaded".to_owned(), unloaded: true }
+        });
         tracing::info!(model = self.name, "a model is unloaded");
         Ok(())
     }
+}
 
-    fn set(&self, loaded: Option<Arc<Loaded>>, fault: String) {
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        *self.fault.write().unwrap_or_else(PoisonError::into_inner) = fault;
+/// Opens a model's file.
+fn open(path: &Path) -> plywood::Result<File> {
+    let failed =
+        |error| plywood::Error::io("read", path, error).help("Look at the path, and at who may read it.");
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Else opening a named pipe waits until somebody writes to it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path).map_err(failed)?;
+    match file.metadata().map_err(failed)?.is_file() {
+        true => Ok(file),
+        false => {
+            let what = path.display().to_string();
+            Err(plywood::Error::format(what, "be a file", "something else").help("Name a model's file."))
+        }
     }
 }
 
@@ -151,8 +182,16 @@ impl Models {
         self.0.iter().map(Slot::load).fold(Ok(()), Result::and)
     }
 
+    /// Loads all files again, but those of models that were unloaded on purpose.
+    pub fn reload(&self) {
+        for slot in self.0.iter().filter(|slot| !slot.is_unloaded()) {
+            // The log has what went wrong.
+            let _ = slot.load();
+        }
+    }
+
     /// Whether all models are loaded that were not unloaded on purpose.
     pub fn are_ready(&self) -> bool {
-        self.0.iter().all(|slot| slot.unloaded.load(Ordering::Relaxed) || slot.get().is_some())
+        self.0.iter().all(Slot::is_ready)
     }
 }

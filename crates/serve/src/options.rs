@@ -19,7 +19,7 @@ usage: plywood-serve NAME=FILE... [OPTIONS]
   --host NAME           a name in \"Host\" that is answered, too; on 127.0.0.1 only localhost and its addresses are
   --token-file FILE     requires the token in FILE of all requests: Authorization: Bearer TOKEN; the environment
                         variable PLYWOOD_SERVE_TOKEN does the same
-  --allow-origin ORIGIN lets pages of this origin ask, such as https://shop.example
+  --allow-origin ORIGIN lets pages of this origin ask, such as https://shop.example, or of any: *; may be given several times
   --allow-load          lets the repository calls of the KServe protocol load files again and unload models
   --no-page             no page at /
 
@@ -29,7 +29,7 @@ usage: plywood-serve NAME=FILE... [OPTIONS]
   --queue N             requests that wait at most (256)
   --rows N              rows of a request at most (10000)
   --body BYTES          bytes of a body at most, also unpacked (10000000)
-  --bodies BYTES        bytes of all large bodies together at most (256000000)
+  --bodies BYTES        bytes of all large bodies and answers together at most (256000000)
   --pixels N            pixels of the images of a request at most (50000000)
   --time SECONDS        for a request at most (30)
   --head-time SECONDS   for the head of a request, and for an idle connection, at most (75)

@@ -19,11 +19,11 @@ pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -
     }
 }
 
-/// A connection whose writing fails if the client takes nothing for some time.
+/// A connection whose writing fails if the client does not take all that is there within some time.
 pub(crate) struct Patient {
     stream: TcpStream,
     patience: Duration,
-    /// Runs while the client takes nothing.
+    /// Runs from the first write that the client does not take at once until all is written.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
@@ -35,7 +35,6 @@ impl Patient {
     /// Passes on the result of a write, or fails if it has waited for too long.
     fn patiently<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
             return written;
         }
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(self.patience)));
@@ -73,7 +72,9 @@ impl AsyncWrite for Patient {
         self.stream.is_write_vectored()
     }
 
+    /// Is called once there is nothing more to write.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        self.waiting = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

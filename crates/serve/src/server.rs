@@ -200,6 +200,8 @@ impl Server {
         let Self { slots, limits, threads, access, allow_load, .. } = self;
         let models = Models(slots.into_iter().collect::<Result<_>>()?);
         check_names(&models)?;
+        limits.check()?;
+        access.check()?;
         models.load().map_err(Error::custom)?;
         let pool = Pool::start(threads, &limits).map_err(Error::custom)?;
         let (bodies, draining) = (Bodies::new(&limits), AtomicBool::new(false));

@@ -150,7 +150,7 @@ impl Decoding {
         let mut limits = Limits::default();
         limits.max_image_width = Some(self.largest_side);
         limits.max_image_height = Some(self.largest_side);
-        limits.max_alloc = Some(MOST_BYTES);
+        limits.max_alloc = Some(most_alloc(bytes));
         reader.limits(limits);
         Ok(reader)
     }
@@ -188,6 +188,18 @@ impl Decoding {
             found: format!("an error: {error}"),
             remedy: Remedy::Convert,
         })
+    }
+}
+
+/// The most memory that decoding may take. A PNG file states its size at a fixed place; what is not pixels, such as a packed colour
+/// profile, gets 16 MiB.
+fn most_alloc(bytes: &[u8]) -> u64 {
+    let [.., w1, w2, w3, w4, h1, h2, h3, h4] = bytes.first_chunk::<24>().copied().unwrap_or_default();
+    let [width, height] =
+        [[w1, w2, w3, w4], [h1, h2, h3, h4]].map(|side| u64::from(u32::from_be_bytes(side)));
+    match bytes.starts_with(b"\x89PNG") {
+        true => width.saturating_mul(height).saturating_mul(16).saturating_add(1 << 24).min(MOST_BYTES),
+        false => MOST_BYTES,
     }
 }
 

@@ -223,9 +223,9 @@ impl<'de> Visitor<'de> for OneRow<'_, '_, '_> {
                         .refuse(Fault::bad(format!("row {row} must have {name:?} once, got it twice")));
                 }
                 Some(field) => row = row.with(name, map.next_value_seed(Value(field, self.0))?),
-                // What the model does not take is not read.
                 None => {
                     map.next_value::<IgnoredAny>()?;
+                    row = Reader::with_unknown(row, &name);
                 }
             }
         }

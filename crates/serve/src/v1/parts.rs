@@ -25,9 +25,10 @@ pub(super) fn row(media_type: &str, body: Bytes, reader: &mut Reader<'_>) -> Res
             [field] if name == "file" => Some(field),
             fields => fields.iter().find(|field| field.name == *name || in_form(&field.name) == *name),
         };
-        if let Some(field) = field {
-            row = row.with(field.name.as_str(), part(field, bytes, reader)?);
-        }
+        row = match field {
+            Some(field) => row.with(field.name.as_str(), part(field, bytes, reader)?),
+            None => Reader::with_unknown(row, name),
+        };
     }
     match parts.is_empty() {
         true => {

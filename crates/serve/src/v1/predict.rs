@@ -6,15 +6,19 @@ use crate::body::{Body, Packing};
 use crate::fault::{Fault, json, shortened};
 use crate::loaded::Loaded;
 use crate::path::Path;
+use crate::tensor::Gives;
 use crate::work::Call;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use plywood::nn::Predictions;
 use plywood::predictor::{Answer, Prepared};
 use plywood::preprocessing::Note;
 use serde::Serialize;
 use std::sync::Arc;
+
+/// The most classes of an answer that asks for a number of them, all rows together.
+const MOST_LISTED: usize = 1_000_000;
 
 /// A request.
 struct Predict {
@@ -43,6 +47,16 @@ impl Call for Predict {
         let rows = rows::read(&self.sent, body, model, self.bounds)?;
         (self.body, self.sent) = (Body::default(), Sent::Text);
         let prepared = model.predictor.prepare(&rows).map_err(Fault::bad)?;
+        if let Some(top) = self.top {
+            let classes = model.outputs.iter().filter(|output| output.gives == Gives::Probabilities);
+            let classes = classes.map(|output| output.shape.iter().product::<usize>()).sum::<usize>();
+            let listed = prepared.rows().saturating_mul(classes.min(top));
+            if listed > MOST_LISTED {
+                return Err(Fault::large(format!(
+                    "an answer must list at most {MOST_LISTED} classes, all rows together, got {listed}; ask for a smaller \"top\" or in several requests"
+                )));
+            }
+        }
         self.notes = prepared.notes().to_vec();
         Ok(prepared)
     }
@@ -81,11 +95,16 @@ pub(crate) async fn predict(
         let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let sent = match media.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str() {
             "application/json" => Sent::Json,
-            "text/plain" => Sent::Text,
+            "text/plain" => {
+                check_charset(media)?;
+                Sent::Text
+            }
             "multipart/form-data" => Sent::Form(media.to_owned()),
             image if image.starts_with("image/") => Sent::Image,
             // What programs send who are not told what they have.
-            "" | "application/x-www-form-urlencoded" | "application/octet-stream" => Sent::Unknown,
+            "" | "application/x-www-form-urlencoded" | "application/octet-stream" => {
+                Sent::Unknown(media.to_owned())
+            }
             other => return Err(rows::unsupported(&format!("{:?}", shortened(other, 60)))),
         };
         let images = !target.model.images.is_empty();
@@ -94,6 +113,20 @@ pub(crate) async fn predict(
     };
     let call = call.await;
     app.answer(target, call).await
+}
+
+/// Refuses a text that is not UTF-8 by its Content-Type.
+fn check_charset(media: &str) -> Result<(), Fault> {
+    let parameters = media.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).last();
+    let charset = charset.map_or("utf-8", |(_, charset)| charset.trim().trim_matches('"'));
+    match ["utf-8", "utf8", "us-ascii"].iter().any(|known| known.eq_ignore_ascii_case(charset)) {
+        true => Ok(()),
+        false => Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the charset of a text must be utf-8, got {:?}", shortened(charset, 40)),
+        )),
+    }
 }
 
 /// The number of classes in a query: "top=3".

@@ -7,11 +7,16 @@ use plywood::data::{ColumnType, Pixels};
 use plywood::predictor::{Raw, Row};
 use plywood::preprocessing::Field;
 
+/// Beyond so many values in a row, unknown names are left out of errors.
+const MOST_NAMES: usize = 40;
+
 /// Makes rows of values for these fields.
 pub(super) struct Reader<'a> {
     pub fields: &'a [Field],
     /// How many pixels there may still be.
     pub pixels: usize,
+    /// How many there may be in all.
+    pub most_pixels: usize,
 }
 
 impl Reader<'_> {
@@ -41,13 +46,22 @@ impl Reader<'_> {
         Ok(Raw::Text(text.to_owned()).into())
     }
 
+    /// Adds the name of a value that the model does not take: it is not read, but errors list it.
+    pub fn with_unknown(row: Row, name: &str) -> Row {
+        match row.names().count() < MOST_NAMES {
+            true => row.with(shortened(name, 60), Raw::Missing),
+            false => row,
+        }
+    }
+
     /// An image, whose head is looked at before anything is decoded.
     pub fn raw_image(&mut self, bytes: &[u8]) -> Result<Raw, Fault> {
         let [height, width] = Pixels::size_in(bytes).map_err(Fault::bad)?;
         let pixels = height.saturating_mul(width);
         self.pixels = self.pixels.checked_sub(pixels).ok_or_else(|| {
+            let most = self.most_pixels;
             Fault::large(format!(
-                "the images of a request have too many pixels; one has {height} x {width}; shrink it"
+                "the images of a request must have at most {most} pixels together, got one of {height} x {width}; shrink it"
             ))
         })?;
         Ok(Raw::image(bytes))

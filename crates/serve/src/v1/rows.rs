@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::{json, parts};
-use crate::fault::Fault;
+use crate::fault::{Fault, shortened};
 use crate::loaded::Loaded;
 use axum::http::StatusCode;
 use hyper::body::Bytes;
@@ -15,8 +15,8 @@ pub(super) enum Sent {
     Json,
     /// A form, with its whole Content-Type.
     Form(String),
-    /// The first bytes tell.
-    Unknown,
+    /// The first bytes tell, and not this Content-Type.
+    Unknown(String),
 }
 
 /// The most rows of a request, and the most pixels of its images together.
@@ -28,16 +28,23 @@ pub(super) struct Bounds {
 
 /// The rows of a body.
 pub(super) fn read(sent: &Sent, body: Bytes, model: &Loaded, bounds: Bounds) -> Result<Vec<Row>, Fault> {
-    let mut reader = Reader { fields: model.predictor.fields(), pixels: bounds.pixels };
+    let mut reader =
+        Reader { fields: model.predictor.fields(), pixels: bounds.pixels, most_pixels: bounds.pixels };
     match sent {
         Sent::Image => Ok(vec![reader.image(&body)?]),
         Sent::Text => Ok(vec![reader.text(&body)?]),
         Sent::Json => json::rows(&body, &mut reader, bounds.rows),
         Sent::Form(media) => Ok(vec![parts::row(media, body, &mut reader)?]),
-        Sent::Unknown => match body.trim_ascii_start() {
+        Sent::Unknown(media) => match body.trim_ascii_start() {
             [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => Ok(vec![reader.image(&body)?]),
             [b'{', ..] => json::rows(&body, &mut reader, bounds.rows),
-            _ => Err(unsupported("none, and a body that is neither a PNG or JPEG image nor JSON")),
+            _ if media.is_empty() => {
+                Err(unsupported("none, and a body that is neither a PNG or JPEG image nor JSON"))
+            }
+            _ => Err(unsupported(&format!(
+                "{:?}, and a body that is neither a PNG or JPEG image nor JSON; a form must be multipart (curl -F, FormData)",
+                shortened(media, 60)
+            ))),
         },
     }
 }

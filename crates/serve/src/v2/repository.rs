@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -22,12 +23,7 @@ pub(crate) async fn index(
         #[serde(default)]
         ready: bool,
     }
-    let body = app.bodies.read(body, Packing::of(&headers)?).await?.unpacked()?;
-    let Asked { ready } = match body.trim_ascii() {
-        [] => Asked::default(),
-        body => serde_json::from_slice(body)
-            .map_err(|error| Fault::bad(format!("the body must be empty or {{\"ready\": true}}: {error}")))?,
-    };
+    let Asked { ready } = read(&app, &headers, body, "{\"ready\": true}").await?;
     let slots = app.models.0.iter().map(|slot| (slot, slot.get()));
     let models = slots.filter(|(_, loaded)| !ready || loaded.is_some()).map(|(slot, loaded)| match loaded {
         Some(loaded) => json!({"name": slot.name, "version": loaded.version, "state": "READY", "reason": ""}),
@@ -47,16 +43,26 @@ async fn allowed(app: &App, headers: &HeaderMap, body: axum::body::Body) -> Resu
     if !app.allow_load {
         return Err(Fault::new(
             StatusCode::FORBIDDEN,
-            "this server loads and unloads no models on request; start it with --allow-load",
+            "this server loads and unloads no models on request; start it with --allow-load (Server::allow_load)",
         ));
     }
-    let body = app.bodies.read(body, Packing::of(headers)?).await?.unpacked()?;
-    match body.trim_ascii() {
-        [] => Ok(Asked::default()),
-        body => serde_json::from_slice(body).map_err(|error| {
-            Fault::bad(format!("the body must be empty or JSON with \"parameters\": {error}"))
-        }),
-    }
+    read(app, headers, body, "an object with \"parameters\"").await
+}
+
+/// Reads the JSON of a call, on a thread that may take its time.
+async fn read<T: DeserializeOwned + Default + Send + 'static>(
+    app: &App,
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    expected: &'static str,
+) -> Result<T, Fault> {
+    let body = app.bodies.read(body, Packing::of(headers)?).await?;
+    let read = move || match body.unpacked()?.trim_ascii() {
+        [] => Ok(T::default()),
+        json => serde_json::from_slice(json)
+            .map_err(|error| Fault::bad(format!("the body must be empty or {expected}: {error}"))),
+    };
+    tokio::task::spawn_blocking(read).await.map_err(Fault::inside)?
 }
 
 /// `POST /v2/repository/models/{model}/load`: reads the file of the server's start again.
@@ -85,5 +91,6 @@ pub(crate) async fn unload(
     body: axum::body::Body,
 ) -> Result<StatusCode, Fault> {
     allowed(&app, &headers, body).await?;
-    app.models.slot(&name)?.unload().map(|()| StatusCode::OK)
+    let unloading = tokio::task::spawn_blocking(move || app.models.slot(&name)?.unload());
+    unloading.await.map_err(Fault::inside)?.map(|()| StatusCode::OK)
 }

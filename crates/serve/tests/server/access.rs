@@ -146,7 +146,10 @@ fn on_the_loopback_interface_the_host_is_checked() {
         assert_eq!(answer.status, 403, "{other}");
         assert_eq!(
             answer.error(),
-            format!("the Host must be one that this server answers for, got {other:?}")
+            format!(
+                "the Host must be one that this server answers for, got {:?}; it answers for others by --host (Server::hosts)",
+                other.strip_suffix(":80").unwrap_or(other)
+            )
         );
     }
     let none = exchange(address, b"GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n");
@@ -193,7 +196,9 @@ fn pages_of_other_origins_may_not_ask() {
     {
         let answer = ask("localhost:80", origin);
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (403, None), "{origin}");
-        let text = format!("pages of {origin:?} may not ask this server; it allows others by --allow-origin");
+        let text = format!(
+            "pages of {origin:?} may not ask this server; it allows others by --allow-origin (Server::allow_origin)"
+        );
         assert_eq!(answer.error(), text);
         let headers = [("host", "localhost:80"), ("origin", origin)];
         let before = send(server.address, "OPTIONS", "/v1/predict/numbers", &headers, b"");

@@ -16,6 +16,7 @@ mod refused;
 mod reload;
 mod replay;
 mod schema;
+mod settings;
 mod tools;
 mod v1;
 mod v1_bad;

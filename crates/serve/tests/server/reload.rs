@@ -191,7 +191,7 @@ fn the_protocol_loads_and_unloads_only_where_it_may() {
     for call in ["load", "unload"] {
         let answer = post(server.address, &format!("/v2/repository/models/m/{call}"), &[], "");
         assert_eq!(answer.status, 403);
-        let text = "this server loads and unloads no models on request; start it with --allow-load";
+        let text = "this server loads and unloads no models on request; start it with --allow-load (Server::allow_load)";
         assert_eq!(answer.error(), text);
     }
     assert_eq!(version(server.address), one.version);
@@ -221,7 +221,7 @@ fn the_protocol_loads_and_unloads_only_where_it_may() {
     folder.swap("m.plywood", b"");
     let failed = call("m/load", "");
     assert_eq!(failed.status, 500);
-    assert!(failed.error().ends_with("; the one before goes on serving"), "{}", failed.error());
+    assert!(failed.error().ends_with(" The one before goes on serving."), "{}", failed.error());
     assert_eq!(predict(address)["answers"], two.answers);
 }
 

@@ -314,12 +314,24 @@ fn images_that_are_bombs_or_broken() {
     }
     refused.post("fashion", &[PNG], lying_png(60_000, 60_000), 400, &["8192 by 8192"]);
     // Within what is decoded, but above this server's limit of pixels.
-    refused.post("fashion", &[PNG], lying_png(8_000, 8_000), 413, &["too many pixels", "8000 x 8000"]);
+    refused.post(
+        "fashion",
+        &[PNG],
+        lying_png(8_000, 8_000),
+        413,
+        &["at most 10000 pixels together", "8000 x 8000"],
+    );
     refused.post("fashion", &[PNG], grey(101, 100, Png), 413, &["101 x 100"]);
     refused.post("fashion", &[], grey(100, 101, Jpeg), 413, &["100 x 101"]);
     // Together they are too many.
     let rows = vec![STANDARD.encode(grey(60, 60, Png)); 3];
-    refused.post("fashion", &[JSON], json!({"rows": rows}).to_string(), 413, &["too many pixels", "60 x 60"]);
+    refused.post(
+        "fashion",
+        &[JSON],
+        json!({"rows": rows}).to_string(),
+        413,
+        &["at most 10000 pixels together", "60 x 60"],
+    );
     assert_eq!(refused.0.post("/v1/predict/fashion", &[PNG], grey(100, 100, Png)).status, 200);
     // A head that claims more than is there, within all limits.
     refused.post("fashion", &[PNG], lying_png(90, 90), 400, &["image"]);
@@ -336,5 +348,45 @@ fn images_that_are_bombs_or_broken() {
         b"GIF89a\x01\0\x01\0\0\0\0;",
         400,
         &["PNG or JPEG"],
+    );
+}
+
+#[test]
+fn what_json_claims_takes_no_memory() {
+    let served = served();
+    let mut refused = Refused::by(&served);
+    // Rows beyond the limit are not read, and neither is what the model does not take.
+    for row in ["{\"\":{\"\":0}}", "[]", "{}"] {
+        let rows = vec![row; 100_000 / (row.len() + 1) - 1].join(",");
+        let answer = refused.0.post("/v1/predict/numbers", &[JSON], format!("{{\"rows\":[{rows}]}}"));
+        assert!(matches!(answer.status, 400 | 413), "{}", answer.text());
+    }
+    let texts = json!({"rows": vec![""; 20]}).to_string();
+    refused.post("texts?top=99999999", &[JSON], texts.replace("\"\"", "null"), 400, &["row 1", "null"]);
+    assert_eq!(refused.0.post("/v1/predict/texts?top=99999999", &[JSON], texts).status, 200);
+}
+
+#[test]
+fn names_that_the_model_does_not_take_are_told() {
+    let served = served();
+    let mut refused = Refused::by(&served);
+    let row = json!({"row": {"age": 38, "member": true, "prot": "S", "since": null}}).to_string();
+    refused.post("table", &[JSON], row, 400, &["a value \"port\"", "got age, member, prot, since"]);
+    let parts: [(&str, &[u8]); 1] = [("name=\"photo\"", b"x")];
+    let (media, body) = form(&parts);
+    refused.post("fashion", &[("content-type", &media)], &body, 400, &["a value \"input\"", "photo"]);
+    refused.post(
+        "table",
+        &[("content-type", "application/x-www-form-urlencoded")],
+        "age=38&port=S",
+        415,
+        &["urlencoded", "multipart"],
+    );
+    refused.post(
+        "texts",
+        &[("content-type", "text/plain; charset=utf-16le")],
+        "a\0",
+        415,
+        &["charset", "utf-16le"],
     );
 }

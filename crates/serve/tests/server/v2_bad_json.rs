@@ -205,3 +205,28 @@ fn no_rows_have_no_elements() {
         }
     }
 }
+
+#[test]
+fn what_is_there_twice_or_nested_otherwise_is_refused() {
+    let served = v2::served();
+    let mut refused = Refused::by(&served);
+    let input = |rest: &str| format!(r#"{{"inputs":[{{"name":"input","datatype":"FP32",{rest}}}]}}"#);
+    for (rest, words) in [
+        (r#""shape":[1,4],"data":[1,2,3,4],"data":[9,9,9,9]"#, "\"data\" must be there once"),
+        (r#""shape":[1,4],"shape":[1,4],"data":[1,2,3,4]"#, "\"shape\" must be there once"),
+        (r#""shape":[1,4],"data":[[1,2],[3,4]]"#, "nesting"),
+        (r#""shape":[1,4],"data":[[1],[2,3,4]]"#, "nested evenly"),
+        (r#""shape":[2,4],"data":[[1,2,3,4],[1,2,3]]"#, "nested evenly"),
+        (r#""shape":[4,2],"data":[[1,2,3,4],[1,2,3,4]]"#, "nesting"),
+    ] {
+        refused.post("numbers", &[], input(rest), 400, &[words]);
+    }
+    for rest in [r#""shape":[1,4],"data":[[[1,2,3,4]]]"#, r#""shape":[2,4],"data":[[1,2,3,4],[5,6,7,8]]"#] {
+        assert_eq!(refused.talk.post("/v2/models/numbers/infer", &[], input(rest)).status, 200, "{rest}");
+    }
+    let late =
+        r#"{"inputs":[{"name":"input","data":[9,9,9,9],"datatype":"FP32","data":[1,2,3,4],"shape":[1,4]}]}"#;
+    refused.post("numbers", &[], late, 400, &["\"data\" must be there once"]);
+    let twice = r#"{"parameters":{"binary_data_output":true},"parameters":{},"inputs":[]}"#;
+    refused.post("numbers", &[], twice, 400, &["\"parameters\" must be there once"]);
+}
