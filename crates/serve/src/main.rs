@@ -59,7 +59,8 @@ fn run(options: Options) -> Result<bool, Box<dyn Error>> {
 }
 
 async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let [mut terminate, mut interrupt, mut hang_up] =
+        [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
     let listener = TcpListener::bind((options.bind, options.port))
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", options.bind, options.port))?;
@@ -68,10 +69,7 @@ async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
-            result = tokio::signal::ctrl_c() => {
-                result?;
-                break;
-            }
+            _ = interrupt.recv() => break,
             _ = hang_up.recv() => running.reload().await,
         }
     }
