@@ -229,7 +229,7 @@ fn names_are_escaped() {
 fn names_that_no_path_can_have_are_refused() {
     for name in ["", "a/b", "a\nb", "a\0", "a\u{7f}", "..", ".", "stats", &"x".repeat(201)] {
         let router = Server::new().model(name, models::numbers().unwrap()).router();
-        let error = router.err().expect(name).to_string();
+        let error = router.expect_err(name).to_string();
         assert!(error.contains("the name of a model"), "{error}");
     }
 }
