@@ -81,9 +81,9 @@ fn fit_connections(limits: &mut Limits) {
 async fn serve(options: Options) -> Result<bool, Box<dyn Error>> {
     let [mut terminate, mut interrupt, mut hang_up] =
         [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
-    let listener = TcpListener::bind((options.bind, options.port))
-        .await
-        .map_err(|error| format!("cannot listen on {}:{}: {error}", options.bind, options.port))?;
+    let listener = TcpListener::bind((options.bind, options.port)).await.map_err(|error| {
+        format!("cannot listen on {}:{}: {error}; choose another port by --port", options.bind, options.port)
+    })?;
     let running = server(options)?.serve(listener)?;
     println!("plywood-serve listens on http://{}", running.address());
     loop {

@@ -10,15 +10,15 @@ use std::time::Duration;
 pub const HELP: &str = "\
 Serves models of Plywood over HTTP.
 
-usage: plywood-serve NAME=FILE... [OPTIONS]
+usage: plywood-serve [NAME=]FILE... [OPTIONS]
 
-  fashion=fashion.plywood    a predictor (or a model), under the name of its requests
+  fashion=fashion.plywood    a predictor (or a model), under the name of its requests; without a name, under that of its file
 
   --port N              the port (8080; 0 for any that is free)
   --bind ADDRESS        the address (127.0.0.1: this machine alone; 0.0.0.0 for all interfaces)
   --host NAME           a name in \"Host\" that is answered, too; on 127.0.0.1 only localhost and its addresses are
-  --token-file FILE     requires the token in FILE of all requests: Authorization: Bearer TOKEN; the environment
-                        variable PLYWOOD_SERVE_TOKEN does the same
+  --token-file FILE     requires the token in FILE of all requests: Authorization: Bearer TOKEN; without it the
+                        environment variable PLYWOOD_SERVE_TOKEN does the same
   --allow-origin ORIGIN lets pages of this origin ask, such as https://shop.example, or of any: *; may be given several times
   --allow-load          lets the repository calls of the KServe protocol load files again and unload models
   --no-page             no page at /

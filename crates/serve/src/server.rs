@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 /// | | [`router`](Server::router) | [`serve`](Server::serve) |
 /// |---|---|---|
 /// | the routes, limits of bodies, rows, pixels, time and the queue; token, hosts, origins | yes | yes |
-/// | limits of connections and of the time for a head; ending without losing a request; loading again | no: they are those of your program | yes |
+/// | limits of connections and of the time for a head; ending without losing a request; `Running::reload` | no: they are those of your program | yes |
 pub struct Server {
     slots: Vec<Result<Slot>>,
     limits: Limits,
@@ -121,7 +121,7 @@ impl Server {
         self
     }
 
-    /// Answers only requests whose `Host` is one of these names, without a port: "localhost", "[::1]". A server on the
+    /// Answers only requests whose `Host` is one of these names, without a port: `localhost`, `[::1]`. A server on the
     /// loopback interface should: otherwise any page in a browser on this machine can reach it under a name of its own.
     #[must_use]
     pub fn hosts<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
@@ -129,7 +129,7 @@ impl Server {
         self
     }
 
-    /// Lets pages of this origin, such as "https://shop.example", ask; "*" for any. Others may not.
+    /// Lets pages of this origin, such as `https://shop.example`, ask; `*` for any. Others may not.
     #[must_use]
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.access.origins.push(origin.into());

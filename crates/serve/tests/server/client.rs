@@ -194,12 +194,6 @@ impl Program {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
-
-    /// A file of `/proc`, as a text.
-    pub fn proc(&self, name: &str) -> String {
-        std::fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join(name))
-            .unwrap_or_default()
-    }
 }
 
 impl Drop for Program {
