@@ -8,6 +8,7 @@ use crate::loaded::Loaded;
 use crate::models::Models;
 use crate::stats::{Stats, Traffic};
 use crate::work::{Call, Job, Pool};
+use axum::http::StatusCode;
 use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,6 +50,8 @@ impl App {
         call: Result<Box<dyn Call>, Fault>,
     ) -> Result<Response, Fault> {
         let Target { model, stats, start } = target;
+        // Is counted also if the client goes away, or the time is over.
+        let mut counted = Counted { stats: &stats, start, status: StatusCode::SERVICE_UNAVAILABLE };
         let answer = match call {
             Ok(call) => {
                 let answer = self.pool.run(Job::new(call, model, stats.clone())).await;
@@ -56,8 +59,20 @@ impl App {
             }
             Err(fault) => Err(fault),
         };
-        let status = answer.as_ref().map_or_else(|fault| fault.status, Response::status);
-        stats.request(start, status.as_u16());
+        counted.status = answer.as_ref().map_or_else(|fault| fault.status, Response::status);
         answer
+    }
+}
+
+/// A request, which is counted when it ends.
+struct Counted<'s> {
+    stats: &'s Stats,
+    start: Instant,
+    status: StatusCode,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.stats.request(self.start, self.status.as_u16());
     }
 }

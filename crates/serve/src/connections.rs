@@ -207,7 +207,6 @@ async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut ending: wat
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, mut router) = (app.clone(), router.clone());
         async move {
-            let request = request.map(Body::new);
             let mut response = guard(&app, request, |request| routed(&mut router, request)).await;
             if app.draining.load(Ordering::Relaxed) {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -4,7 +4,7 @@ use crate::access::Access;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::patient::within;
-use crate::rest::Rest;
+use crate::rest::{Rest, Sendable};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -20,7 +20,7 @@ pub(crate) async fn layer(State(app): State<Arc<App>>, request: Request, next: N
 /// Checks a request, answers it by `next` within its time, counts and logs it.
 pub(crate) async fn guard<F: Future<Output = Response>>(
     app: &App,
-    request: Request,
+    request: Request<impl Sendable>,
     next: impl FnOnce(Request) -> F,
 ) -> Response {
     let logged =

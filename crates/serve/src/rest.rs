@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header;
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use hyper::body::{Bytes, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -30,9 +30,21 @@ enum Left {
     Unsent,
 }
 
+/// A body as it comes from a connection, or from the router of another program.
+pub(crate) trait Sendable:
+    hyper::body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static
+{
+}
+
+impl<B: hyper::body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static> Sendable
+    for B
+{
+}
+
 /// The body of a request, which is given back if it is dropped before its end.
-struct Lent {
-    body: Body,
+struct Lent<B: Sendable> {
+    /// `None` once it is given back.
+    body: Option<B>,
     back: Arc<Mutex<Left>>,
     /// Whether the client sends it: if it does not wait to be asked, or was.
     is_sent: bool,
@@ -40,13 +52,13 @@ struct Lent {
 
 impl Rest {
     /// Watches the body of a request; `None` if it has none.
-    pub fn of(request: Request) -> (Request, Option<Self>) {
+    pub fn of<B: Sendable>(request: Request<B>) -> (Request<Body>, Option<Self>) {
         if request.body().is_end_stream() {
-            return (request, None);
+            return (request.map(|_| Body::empty()), None);
         }
         let (back, is_sent) = (Arc::default(), !request.headers().contains_key(header::EXPECT));
         let rest = Self(Arc::clone(&back));
-        (request.map(|body| Body::new(Lent { body, back, is_sent })), Some(rest))
+        (request.map(|body| Body::new(Lent { body: Some(body), back, is_sent })), Some(rest))
     }
 
     /// Reads what is left, within bounds. Returns false if that is not all: then the connection has to end.
@@ -72,7 +84,7 @@ impl Rest {
     }
 }
 
-impl hyper::body::Body for Lent {
+impl<B: Sendable> hyper::body::Body for Lent<B> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -81,22 +93,23 @@ impl hyper::body::Body for Lent {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.is_sent = true;
-        Pin::new(&mut self.body).poll_frame(context)
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        Pin::new(body).poll_frame(context).map_err(axum::Error::new)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(B::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), B::size_hint)
     }
 }
 
-impl Drop for Lent {
+impl<B: Sendable> Drop for Lent<B> {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
-            let left = if self.is_sent { Left::Some(std::mem::take(&mut self.body)) } else { Left::Unsent };
+        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
+            let left = if self.is_sent { Left::Some(Body::new(body)) } else { Left::Unsent };
             *self.back.lock().unwrap_or_else(PoisonError::into_inner) = left;
         }
     }
