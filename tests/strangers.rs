@@ -380,6 +380,26 @@ fn a_changed_file_of_texts_is_an_error_or_is_read() {
     }
 }
 
+/// A PNG of one pixel with a colour profile of so many zeros, which are packed into a thousandth.
+#[cfg(feature = "images")]
+fn a_packed_profile(zeros: usize) -> Vec<u8> {
+    use std::io::Write;
+    let mut profile = flate2::write::ZlibEncoder::new(b"a\0\0".to_vec(), flate2::Compression::default());
+    profile.write_all(&vec![0; zeros]).unwrap();
+    let body = [&b"iCCP"[..], &profile.finish().unwrap()].concat();
+    let chunk = [
+        &u32::try_from(body.len() - 4).unwrap().to_be_bytes()[..],
+        &body,
+        &crc32fast::hash(&body).to_be_bytes(),
+    ];
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::GrayImage::new(1, 1).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    let mut bytes = bytes.into_inner();
+    // Behind the signature and the head.
+    bytes.splice(33..33, chunk.concat());
+    bytes
+}
+
 #[cfg(feature = "images")]
 #[test]
 fn a_changed_image_is_an_error_or_pixels_and_a_folder_of_any_names_is_read() {
@@ -394,6 +414,9 @@ fn a_changed_image_is_an_error_or_pixels_and_a_folder_of_any_names_is_read() {
             hostile::images::image(&changed(bytes.get_ref(), &mut dice), &folder);
         }
     }
+    let packed = a_packed_profile(100 << 20);
+    let (decoded, most) = peak(|| plywood::data::Pixels::decode(&packed));
+    assert!(most < 40 << 20, "{most} bytes for a file of {}: {decoded:?}", packed.len());
     for _ in 0..400 {
         let names =
             b"2b/c.png\n1b/d.txt\n2e/f/g.jpg\n0h\n2a/.hidden\n2 a/b.png\n2i.png\n2a/\xff.png\n0a/j.png";
