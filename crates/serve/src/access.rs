@@ -11,6 +11,8 @@ use subtle::ConstantTimeEq;
 pub(crate) struct Access {
     /// The hash of the token, so that texts of any length are compared in the same time.
     token: Option<[u8; 32]>,
+    /// Whether the token is no token.
+    is_empty_token: bool,
     /// The names in `Host` that are answered; `None` for any.
     pub hosts: Option<Vec<String>>,
     /// The origins whose pages may ask.
@@ -21,7 +23,8 @@ pub(crate) struct Access {
 
 impl Access {
     pub fn set_token(&mut self, token: &str) {
-        self.token = Some(Sha256::digest(token).into());
+        self.token = Some(Sha256::digest(token.trim()).into());
+        self.is_empty_token = token.trim().is_empty();
     }
 
     /// Whether a path needs no token: the probes, and the page before it asks for anything.
@@ -31,8 +34,16 @@ impl Access {
 
     /// Checks the names of hosts and origins.
     pub fn check(&self) -> plywood::Result<()> {
+        if self.is_empty_token {
+            return Err(
+                Error::argument("the token", "not empty", "an empty one").help("Make a long random one.")
+            );
+        }
         for host in self.hosts.iter().flatten() {
-            if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/@?#".contains(c)) {
+            if host.is_empty()
+                || without_port(host) != host
+                || host.contains(|c: char| c.is_whitespace() || "/@?#".contains(c))
+            {
                 return Err(Error::argument("a host", "a name without a port", format!("{host:?}"))
                     .help("Give it as in models.example."));
             }
@@ -41,7 +52,12 @@ impl Access {
             let parsed = origin.parse::<Uri>().ok().map(Uri::into_parts);
             let whole = parsed.is_some_and(|parts| {
                 parts.scheme.is_some_and(|scheme| {
-                    parts.authority.is_some_and(|host| *origin == format!("{scheme}://{host}"))
+                    // As browsers send it: in lower case, without the port that goes without saying.
+                    let usual = if scheme.as_str() == "https" { 443 } else { 80 };
+                    parts.authority.is_some_and(|host| {
+                        *origin == format!("{scheme}://{host}").to_lowercase()
+                            && host.port_u16() != Some(usual)
+                    })
                 })
             });
             if !whole {
@@ -64,6 +80,10 @@ impl Access {
             return Err(Fault::bad("a request must have one Host, got several"));
         }
         let Some(hosts) = &self.hosts else { return Ok(()) };
+        // Probes ask by an address of the network.
+        if uri.path().starts_with("/v2/health/") {
+            return Ok(());
+        }
         let host = first.and_then(|host| host.to_str().ok()).unwrap_or("");
         let known = |host: &str| hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(host)));
         let addressed = uri.authority().map(|host| host.as_str());

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What all routes share.
 pub(crate) struct App {
@@ -51,15 +51,12 @@ impl App {
     ) -> Result<Response, Fault> {
         let Target { model, stats, start } = target;
         // Is counted also if the client goes away, or the time is over.
-        let mut counted = Counted { stats: &stats, start, status: StatusCode::SERVICE_UNAVAILABLE };
+        let mut counted = Counted { stats: &stats, start, time: self.limits.time, status: None };
         let answer = match call {
-            Ok(call) => {
-                let answer = self.pool.run(Job::new(call, model, stats.clone())).await;
-                answer.and_then(|answer| self.bodies.hold(answer))
-            }
+            Ok(call) => self.pool.run(Job::new(call, model, stats.clone())).await,
             Err(fault) => Err(fault),
         };
-        counted.status = answer.as_ref().map_or_else(|fault| fault.status, Response::status);
+        counted.status = Some(answer.as_ref().map_or_else(|fault| fault.status, Response::status));
         answer
     }
 }
@@ -68,11 +65,18 @@ impl App {
 struct Counted<'s> {
     stats: &'s Stats,
     start: Instant,
-    status: StatusCode,
+    /// What a request may take.
+    time: Duration,
+    status: Option<StatusCode>,
 }
+
+/// The status that is counted for a client that has gone; nobody gets it.
+const GONE: u16 = 499;
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.stats.request(self.start, self.status.as_u16());
+        let late = self.start.elapsed() >= self.time;
+        let unanswered = if late { StatusCode::SERVICE_UNAVAILABLE.as_u16() } else { GONE };
+        self.stats.request(self.start, self.status.map_or(unanswered, |status| status.as_u16()));
     }
 }

@@ -126,41 +126,63 @@ fn too_large(most: usize) -> Fault {
 /// Reads bodies within the limits.
 pub(crate) struct Bodies {
     most: usize,
+    /// The bytes of all large bodies and answers together.
+    most_room: usize,
     time: Duration,
     room: Arc<Semaphore>,
 }
 
 impl Bodies {
     pub fn new(limits: &Limits) -> Self {
-        let room = (limits.bodies / UNIT).clamp(1, Semaphore::MAX_PERMITS);
-        Self { most: limits.body, time: limits.time, room: Arc::new(Semaphore::new(room)) }
+        let room = limits.bodies.div_ceil(UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            most: limits.body,
+            most_room: limits.bodies,
+            time: limits.time,
+            room: Arc::new(Semaphore::new(room)),
+        }
     }
 
     /// Reads a whole body.
     pub async fn read(&self, body: axum::body::Body, packing: Packing) -> Result<Body, Fault> {
-        let whole = within(self.time, self.collect(body));
+        self.read_within(body, packing, self.most).await
+    }
+
+    /// Reads the body of a call that needs little, and unpacks it.
+    pub async fn read_small(&self, body: axum::body::Body, packing: Packing) -> Result<Bytes, Fault> {
+        self.read_within(body, packing, SMALL.min(self.most)).await?.unpacked()
+    }
+
+    async fn read_within(
+        &self,
+        body: axum::body::Body,
+        packing: Packing,
+        most: usize,
+    ) -> Result<Body, Fault> {
+        let whole = within(self.time, self.collect(body, most));
         let (bytes, room) = whole.await.unwrap_or_else(|| {
-            let text = format!("the body must arrive within {} s", self.time.as_secs());
+            let text = format!("the body must arrive within {:?}", self.time);
             Err(Fault::new(StatusCode::REQUEST_TIMEOUT, text))
         })?;
-        Ok(Body { bytes, packing, most: self.most, _room: room })
+        Ok(Body { bytes, packing, most, _room: room })
     }
 
     async fn collect(
         &self,
         mut body: axum::body::Body,
+        most: usize,
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Fault> {
         let stated = body.size_hint().lower();
-        if stated > self.most as u64 {
-            return Err(too_large(self.most));
+        if stated > most as u64 {
+            return Err(too_large(most));
         }
         let (mut first, mut bytes, mut room) = (None, Vec::new(), None);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Fault::bad(format!("the body has ended early: {error}")))?;
             let Ok(data) = frame.into_data() else { continue };
             let length = bytes.len() + first.as_ref().map_or(0, Bytes::len) + data.len();
-            if length > self.most {
-                return Err(too_large(self.most));
+            if length > most {
+                return Err(too_large(most));
             }
             self.reserve(&mut room, length)?;
             match first.take() {
@@ -180,11 +202,18 @@ impl Bodies {
     /// Takes room for a large answer, which is given back once the client has taken it.
     pub fn hold(&self, response: Response) -> Result<Response, Fault> {
         let length = response.body().size_hint().exact().unwrap_or(0);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > self.most_room {
+            return Err(Fault::large(format!(
+                "the answer must have at most {} bytes, got {length}; ask for fewer rows at once",
+                self.most_room
+            )));
+        }
         let mut room = None;
-        self.reserve(&mut room, usize::try_from(length).unwrap_or(usize::MAX))?;
+        self.reserve(&mut room, length)?;
         Ok(match room {
             None => response,
-            Some(room) => response.map(|body| axum::body::Body::new(Held { body, _room: room })),
+            Some(_) => response.map(|body| axum::body::Body::new(Held { body, room })),
         })
     }
 
@@ -212,10 +241,22 @@ impl Bodies {
     }
 }
 
-/// An answer that holds room.
+/// An answer that holds room, which goes along with its bytes until they are sent.
 struct Held {
     body: axum::body::Body,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// Bytes, and their room.
+struct Roomy {
+    bytes: Bytes,
     _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Roomy {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl hyper::body::Body for Held {
@@ -226,7 +267,13 @@ impl hyper::body::Body for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        // There is one frame with data.
+        let with_room = |bytes| match self.room.take() {
+            Some(room) => Bytes::from_owner(Roomy { bytes, _room: room }),
+            None => bytes,
+        };
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(with_room))))
     }
 
     fn is_end_stream(&self) -> bool {

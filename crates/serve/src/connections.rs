@@ -32,6 +32,9 @@ const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 47\r\n\
     connection: close\r\nretry-after: 1\r\n\r\n{\"error\":\"the server has too many connections\"}";
 
+/// The bytes that a connection reads ahead, and so the longest head.
+const MOST_BUFFERED: usize = 64 << 10;
+
 /// So many connections at one time are told that they are too many.
 const REFUSALS: usize = 256;
 
@@ -78,7 +81,7 @@ impl Running {
     /// Ends the server without losing a request: `/v2/health/ready` fails from now on, no connection is accepted any more,
     /// idle ones are closed after a tenth of a second, and each request whose head was read is answered whole, with
     /// `Connection: close`. Returns true if all were answered within [`Limits::grace`](crate::Limits::grace); what is left
-    /// then is dropped.
+    /// then ends with the runtime.
     pub async fn shutdown(mut self) -> bool {
         self.app.draining.store(true, Ordering::Relaxed);
         tracing::info!("the server is ending");
@@ -161,10 +164,19 @@ impl Connections {
         let (app, router) = (self.app.clone(), self.router.clone());
         let (ending, alive) = (self.ending.clone(), self.alive.clone());
         tokio::spawn(async move {
-            serve(stream, app.clone(), router, ending).await;
-            app.traffic.connections.fetch_sub(1, Ordering::Relaxed);
-            drop(alive);
+            let place = Place(app.clone());
+            serve(stream, app, router, ending).await;
+            drop((place, alive));
         });
+    }
+}
+
+/// The place of a connection among those that are allowed.
+struct Place(Arc<App>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.traffic.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -216,6 +228,7 @@ async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut ending: wat
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .max_buf_size(MOST_BUFFERED)
         .header_read_timeout(head_time)
         .serve_connection(stream, answer);
     let mut connection = pin!(connection);

@@ -26,7 +26,8 @@ pub(crate) async fn guard<F: Future<Output = Response>>(
     let logged =
         app.access.log.then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
     let (request, rest) = Rest::of(request);
-    let mut response = checked(app, request, next).await;
+    let response = app.bodies.hold(checked(app, request, next).await);
+    let mut response = response.unwrap_or_else(IntoResponse::into_response);
     if let Some(rest) = rest {
         // A body that is late is not waited for once more.
         let is_late = response.status() == StatusCode::REQUEST_TIMEOUT;
@@ -66,8 +67,8 @@ async fn checked<F: Future<Output = Response>>(
         Ok(()) => match within(app.limits.time, next(request)).await {
             Some(response) => response,
             None => {
-                let seconds = app.limits.time.as_secs();
-                Fault::busy(format!("the request has taken more than {seconds} s; ask for less at once"))
+                let time = app.limits.time;
+                Fault::busy(format!("the request has taken more than {time:?}; ask for less at once"))
                     .into_response()
             }
         },

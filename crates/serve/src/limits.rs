@@ -16,7 +16,7 @@ use std::time::Duration;
 /// |---|---|---|
 /// | [`body`](Limits::body) | 10 MB | 413 |
 /// | [`bodies`](Limits::bodies) | 256 MB | 503 |
-/// | [`rows`](Limits::rows) | 10,000 | 413 |
+/// | [`rows`](Limits::rows) | 10,000; fewer if a row has many numbers in the model | 413 |
 /// | [`pixels`](Limits::pixels) | 50 million | 413 |
 /// | [`queue`](Limits::queue) | 256 | 503 |
 /// | [`time`](Limits::time) | 30 s | 503, or 408 while the body is read |

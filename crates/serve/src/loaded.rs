@@ -1,5 +1,6 @@
 //! [`Loaded`]: a model in memory, ready to answer.
 
+use crate::fault::Fault;
 use crate::tensor::{self, ImageField, Input, Output};
 use plywood::ndarray::ArrayD;
 use plywood::nn::{Infer, Model, Registry};
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How many characters of a file's hash are its version.
 const VERSION: usize = 12;
+
+/// The most numbers in the inputs and outputs of a model for a request: 200 MB.
+const MOST_NUMBERS: usize = 50_000_000;
 
 /// So many bytes of a file tell what is in it.
 const HEAD: u64 = 64;
@@ -62,6 +66,20 @@ impl Loaded {
     pub fn of(predictor: Predictor) -> Result<Self> {
         let version = version(Sha256::new_with_prefix(predictor.to_bytes()?));
         Self::new(predictor, version, false)
+    }
+
+    /// Checks that the inputs and outputs of so many rows fit into memory.
+    pub fn check_rows(&self, rows: usize) -> std::result::Result<(), Fault> {
+        let model = self.predictor.model();
+        let ports = model.inputs().iter().chain(model.outputs());
+        let each = ports.map(|port| port.shape().iter().product::<usize>()).fold(0, usize::saturating_add);
+        let most = MOST_NUMBERS / each.max(1);
+        match rows <= most.max(1) {
+            true => Ok(()),
+            false => Err(Fault::large(format!(
+                "a request to this model must have at most {most} rows, because of the {each} numbers of a row, got {rows}; send several"
+            ))),
+        }
     }
 
     /// Whether it has the inputs and outputs of another one.

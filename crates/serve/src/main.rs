@@ -4,6 +4,7 @@ use plywood_serve::options::{Asked, HELP, Options};
 use plywood_serve::{Limits, Server};
 use std::env::VarError;
 use std::error::Error;
+use std::net::IpAddr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +64,14 @@ fn run(options: Options) -> Result<bool, Box<dyn Error>> {
     Ok(whole)
 }
 
+/// An address as it is in `Host`.
+fn host_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// Raises the limit of open files as far as it goes, and the limit of connections not above it.
 fn fit_connections(limits: &mut Limits) {
     let wanted = limits.connections.saturating_add(FILES);
@@ -108,7 +117,7 @@ fn server(options: Options) -> Result<Server, Box<dyn Error>> {
     server = options.origins.into_iter().fold(server, Server::allow_origin);
     if options.bind.to_canonical().is_loopback() || !options.hosts.is_empty() {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
-        server = server.hosts(own.into_iter().chain([options.bind.to_string()]).chain(options.hosts));
+        server = server.hosts(own.into_iter().chain([host_of(options.bind)]).chain(options.hosts));
     }
     if let Some(threads) = options.threads {
         server = server.threads(threads);

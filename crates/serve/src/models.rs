@@ -68,11 +68,6 @@ impl Slot {
         self.state().fault.clone()
     }
 
-    /// Whether it was unloaded on purpose.
-    pub fn is_unloaded(&self) -> bool {
-        self.state().unloaded
-    }
-
     /// Whether it can answer, or was unloaded on purpose.
     fn is_ready(&self) -> bool {
         let state = self.state();
@@ -82,6 +77,18 @@ impl Slot {
     /// Reads the file of the start again. If that fails, what is loaded goes on serving.
     pub fn load(&self) -> Result<(), Fault> {
         let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.load_alone()
+    }
+
+    /// Reads the file again, unless the model was unloaded on purpose.
+    pub fn reload(&self) -> Result<(), Fault> {
+        let _one = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_unloaded = self.state().unloaded;
+        if is_unloaded { Ok(()) } else { self.load_alone() }
+    }
+
+    /// Reads the file, while nobody else does.
+    fn load_alone(&self) -> Result<(), Fault> {
         let Some(path) = &self.path else { return Ok(()) };
         let read = open(path).and_then(|file| Loaded::read(file.take(MOST), self.reader.as_ref()));
         let before = self.get();
@@ -100,7 +107,7 @@ impl Slot {
             Err(error) => {
                 let kept = before.map(|loaded| loaded.version.clone());
                 tracing::error!(model = self.name, %error, kept, "a model cannot be loaded");
-                self.set(|state| (state.fault, state.unloaded) = (error.to_string(), false));
+                self.set(|state| state.fault = error.to_string());
                 self.stats.failed_loads.fetch_add(1, Ordering::Relaxed);
                 let goes_on = if kept.is_some() { " The one before goes on serving." } else { "" };
                 Err(Fault::inside(format!(
@@ -184,9 +191,9 @@ impl Models {
 
     /// Loads all files again, but those of models that were unloaded on purpose.
     pub fn reload(&self) {
-        for slot in self.0.iter().filter(|slot| !slot.is_unloaded()) {
+        for slot in &self.0 {
             // The log has what went wrong.
-            let _ = slot.load();
+            let _ = slot.reload();
         }
     }
 

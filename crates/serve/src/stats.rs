@@ -142,7 +142,8 @@ impl Stats {
             self.last.store(since, Ordering::Relaxed);
         } else {
             self.fail.add(time);
-            if status >= 500 {
+            // What the server does not have is asked for by the client.
+            if status >= 500 && status != 501 {
                 self.server_faults.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -30,7 +30,7 @@ const FAST: Duration = Duration::from_micros(50);
 /// What a handler may spend on a prediction of several rows.
 const FAST_REQUEST: Duration = Duration::from_micros(200);
 
-/// The longest time that a request waits for the preparation of others.
+/// After this, a thread prepares no further request for its batch.
 const LONGEST_WAIT: Duration = Duration::from_millis(5);
 
 /// A request to a model, in the form of one of the protocols.
@@ -176,7 +176,9 @@ impl Pool {
         let (send, receive) = oneshot::channel();
         job.reply = Some(send);
         self.0.push(job)?;
-        receive.await.unwrap_or_else(|_| Err(Fault::busy("the server is shutting down; ask again")))
+        receive.await.unwrap_or_else(|_| {
+            Err(Fault::inside("the thread that predicts has ended; the server's log says why"))
+        })
     }
 }
 
@@ -228,6 +230,12 @@ impl Shared {
         queue.jobs.remove(place)
     }
 
+    /// Puts a job, whose rows are too many for a batch that has begun, back to the front.
+    fn give_back(&self, job: Job) {
+        self.lock().jobs.push_front(job);
+        self.wake.notify_one();
+    }
+
     fn work(&self) {
         while let Some(job) = self.next() {
             let batch = self.gather(job);
@@ -244,6 +252,11 @@ impl Shared {
             job.stats.queue.add(job.queued.elapsed());
             if !job.is_abandoned() {
                 match job.prepared(&mut Clock::start()) {
+                    Ok(prepared) if !batch.is_empty() && rows + prepared.rows() > self.batch => {
+                        job.prepared = Some(prepared);
+                        self.give_back(job);
+                        break;
+                    }
                     Ok(prepared) => {
                         rows += prepared.rows();
                         batch.push((job, prepared));
@@ -270,7 +283,7 @@ fn answer_all(batch: Vec<(Job, Prepared)>) {
         let answer = outputs.and_then(|outputs| jobs[0].answered(&outputs, &mut clock));
         return jobs[0].reply(answer);
     }
-    let joined = Prepared::join(&prepared).map_err(Fault::inside);
+    let joined = guarded(|| Prepared::join(&prepared).map_err(Fault::inside));
     let joined = joined.and_then(|all| first.infer(&all, &mut clock));
     let Ok(outputs) = joined else {
         // One of them has values that the model cannot take: each gets an answer of its own.
@@ -286,7 +299,7 @@ fn answer_all(batch: Vec<(Job, Prepared)>) {
     let mut begin = 0;
     for (job, prepared) in jobs.iter_mut().zip(&prepared) {
         let end = begin + prepared.rows();
-        let own = outputs.rows(begin..end).map_err(Fault::inside);
+        let own = guarded(|| outputs.rows(begin..end).map_err(Fault::inside));
         let answer = own.and_then(|own| job.answered(&own, &mut clock));
         job.reply(answer);
         begin = end;

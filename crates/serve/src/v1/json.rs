@@ -110,6 +110,7 @@ impl<'de> Visitor<'de> for Body<'_, '_, '_> {
         let Some(key) = map.next_key::<String>()? else { return self.other() };
         let rows = match key.as_str() {
             "text" => {
+                self.0.row = 1;
                 let text = self.0.reader.only(&ColumnType::Text, "a text").cloned();
                 let field = self.0.checked(text)?;
                 vec![map.next_value_seed(Value(&field, self.0))?]
@@ -257,11 +258,7 @@ impl<'de> Visitor<'de> for OneRow<'_, '_, '_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Row, E> {
-        let value = self.alone()?;
-        match &value.0.column_type {
-            ColumnType::Text | ColumnType::Image | ColumnType::Array(_) => value.1.unfit(value.0, "null"),
-            _ => value.visit_unit(),
-        }
+        self.alone()?.visit_unit()
     }
 }
 
@@ -309,8 +306,16 @@ impl<'de> Visitor<'de> for Value<'_, '_, '_, '_> {
         }
     }
 
+    /// A missing value is one of a table: a text, an image or an array that is alone must be there.
     fn visit_unit<E: Error>(self) -> Result<Row, E> {
-        Ok(Raw::Missing.into())
+        let Self(field, state) = self;
+        let is_alone = state.reader.fields.len() == 1;
+        match field.column_type {
+            ColumnType::Text | ColumnType::Image | ColumnType::Array(_) if is_alone => {
+                state.unfit(field, "null")
+            }
+            _ => Ok(Raw::Missing.into()),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Row, A::Error> {

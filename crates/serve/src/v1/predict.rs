@@ -6,7 +6,7 @@ use crate::body::{Body, Packing};
 use crate::fault::{Fault, json, shortened};
 use crate::loaded::Loaded;
 use crate::path::Path;
-use crate::tensor::Gives;
+use crate::tensor::{Gives, Output};
 use crate::work::Call;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,8 +17,8 @@ use plywood::preprocessing::Note;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// The most classes of an answer that asks for a number of them, all rows together.
-const MOST_LISTED: usize = 1_000_000;
+/// The most classes and labels that are ranked for an answer, all rows together.
+const MOST_RANKED: usize = 1_000_000;
 
 /// A request.
 struct Predict {
@@ -31,6 +31,25 @@ struct Predict {
     /// Whether the model takes images, which are decoded by another thread than the handler's.
     images: bool,
     notes: Vec<Note>,
+}
+
+impl Predict {
+    /// Checks that a small request has no huge answer: with "top" all classes are ranked, and all labels always are.
+    fn check_listed(&self, rows: usize, model: &Loaded) -> Result<(), Fault> {
+        let outputs = &model.outputs;
+        let is_ranked = |output: &&Output| {
+            let labels = |other: &Output| other.of == output.of && other.gives == Gives::Labels;
+            output.gives == Gives::Probabilities && (self.top.is_some() || outputs.iter().any(labels))
+        };
+        let width = |output: &Output| output.shape.iter().product::<usize>();
+        let each: usize = outputs.iter().filter(is_ranked).map(width).sum();
+        match rows.saturating_mul(each) <= MOST_RANKED {
+            true => Ok(()),
+            false => Err(Fault::large(format!(
+                "an answer must rank at most {MOST_RANKED} classes, all rows together, got {rows} rows of {each}; ask in several requests"
+            ))),
+        }
+    }
 }
 
 /// The answer.
@@ -46,17 +65,9 @@ impl Call for Predict {
         let body = self.body.unpacked()?;
         let rows = rows::read(&self.sent, body, model, self.bounds)?;
         (self.body, self.sent) = (Body::default(), Sent::Text);
+        model.check_rows(rows.len())?;
+        self.check_listed(rows.len(), model)?;
         let prepared = model.predictor.prepare(&rows).map_err(Fault::bad)?;
-        if let Some(top) = self.top {
-            let classes = model.outputs.iter().filter(|output| output.gives == Gives::Probabilities);
-            let classes = classes.map(|output| output.shape.iter().product::<usize>()).sum::<usize>();
-            let listed = prepared.rows().saturating_mul(classes.min(top));
-            if listed > MOST_LISTED {
-                return Err(Fault::large(format!(
-                    "an answer must list at most {MOST_LISTED} classes, all rows together, got {listed}; ask for a smaller \"top\" or in several requests"
-                )));
-            }
-        }
         self.notes = prepared.notes().to_vec();
         Ok(prepared)
     }

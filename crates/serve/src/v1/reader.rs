@@ -48,7 +48,7 @@ impl Reader<'_> {
 
     /// Adds the name of a value that the model does not take: it is not read, but errors list it.
     pub fn with_unknown(row: Row, name: &str) -> Row {
-        match row.names().count() < MOST_NAMES {
+        match !name.is_empty() && row.names().count() < MOST_NAMES {
             true => row.with(shortened(name, 60), Raw::Missing),
             false => row,
         }

@@ -24,6 +24,8 @@ pub(super) fn read(json: &[u8]) -> Result<(Request, Vec<Source>, usize), Fault> 
     while let Some(known) = key {
         match known {
             Key::Id => once(&mut request.id, "id", reader.text("id")?)?,
+            Key::Inputs if !sources.is_empty() => return Err(twice("inputs")),
+            Key::Outputs if !request.outputs.is_empty() => return Err(twice("outputs")),
             Key::Inputs => reader.each("inputs", |reader| {
                 let (given, source) = reader.input()?;
                 request.inputs.push(given);
@@ -51,8 +53,12 @@ pub(super) fn read(json: &[u8]) -> Result<(Request, Vec<Source>, usize), Fault> 
 fn once<T>(slot: &mut Option<T>, what: &str, value: T) -> Result<(), Fault> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Fault::bad(format!("\"{what}\" must be there once, got it twice"))),
+        Some(_) => Err(twice(what)),
     }
+}
+
+fn twice(what: &str) -> Fault {
+    Fault::bad(format!("\"{what}\" must be there once, got it twice"))
 }
 
 /// A key of an object.
@@ -303,7 +309,7 @@ impl Reader<'_> {
         }
         // The items of the open array so far, and of those around it.
         let (mut items, mut around) = (0, Vec::new());
-        let mut sides = [None; DEEPEST];
+        let (mut sides, mut depth) = ([None; DEEPEST], None);
         let first = self.jiter.known_array();
         let mut next = self.checked(first)?;
         loop {
@@ -318,6 +324,9 @@ impl Reader<'_> {
                 }
                 Some(peek) => {
                     items += 1;
+                    if *depth.get_or_insert(around.len()) != around.len() {
+                        return Err(ragged());
+                    }
                     self.element(peek, &mut data, name)?;
                     self.jiter.array_step()
                 }

@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use axum::http::Uri;
 
 /// The paths of extensions that this server does not have.
-pub(crate) const REFUSED: [&str; 12] = [
+pub(crate) const REFUSED: [&str; 13] = [
     "/v2/trace/setting",
     "/v2/models/{model}/trace/setting",
     "/v2/logging",
@@ -31,6 +31,7 @@ pub(crate) const REFUSED: [&str; 12] = [
     "/v2/models/{model}/generate",
     "/v2/models/{model}/generate_stream",
     "/v2/models/{model}/versions/{version}/generate",
+    "/v2/models/{model}/versions/{version}/generate_stream",
 ];
 
 /// Answers a call of an extension that this server does not have.

@@ -8,8 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// `POST /v2/repository/index`; with `{"ready": true}` only the models that are loaded.
@@ -36,7 +37,7 @@ pub(crate) async fn index(
 #[derive(Default, Deserialize)]
 struct Asked {
     #[serde(default)]
-    parameters: Map<String, Value>,
+    parameters: BTreeMap<String, IgnoredAny>,
 }
 
 async fn allowed(app: &App, headers: &HeaderMap, body: axum::body::Body) -> Result<Asked, Fault> {
@@ -49,20 +50,19 @@ async fn allowed(app: &App, headers: &HeaderMap, body: axum::body::Body) -> Resu
     read(app, headers, body, "an object with \"parameters\"").await
 }
 
-/// Reads the JSON of a call, on a thread that may take its time.
-async fn read<T: DeserializeOwned + Default + Send + 'static>(
+/// Reads the JSON of a call.
+async fn read<T: DeserializeOwned + Default>(
     app: &App,
     headers: &HeaderMap,
     body: axum::body::Body,
-    expected: &'static str,
+    expected: &str,
 ) -> Result<T, Fault> {
-    let body = app.bodies.read(body, Packing::of(headers)?).await?;
-    let read = move || match body.unpacked()?.trim_ascii() {
+    let body = app.bodies.read_small(body, Packing::of(headers)?).await?;
+    match body.trim_ascii() {
         [] => Ok(T::default()),
         json => serde_json::from_slice(json)
             .map_err(|error| Fault::bad(format!("the body must be empty or {expected}: {error}"))),
-    };
-    tokio::task::spawn_blocking(read).await.map_err(Fault::inside)?
+    }
 }
 
 /// `POST /v2/repository/models/{model}/load`: reads the file of the server's start again.

@@ -17,6 +17,7 @@ pub(super) fn prepare(
     let given = std::mem::take(&mut request.inputs);
     let tensors = matched(given, &model.inputs)?;
     let rows = rows(&tensors, most)?;
+    model.check_rows(rows)?;
     let prepared = match model.bare {
         true => {
             let all = tensors.into_iter().map(|(given, input)| {

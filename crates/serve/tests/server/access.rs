@@ -173,7 +173,9 @@ fn on_all_interfaces_any_host_is_answered_unless_some_are_named() {
     let address: SocketAddr = ([127, 0, 0, 1], named.address.port()).into();
     assert_eq!(status(address, "models.example"), 200);
     assert_eq!(status(address, "localhost"), 200);
-    assert_eq!(status(address, "evil.example"), 403);
+    // Probes ask by any address; all else does not.
+    assert_eq!(status(address, "10.0.0.7"), 200);
+    assert_eq!(send(address, "GET", "/v1/models", &[("host", "evil.example")], b"").status, 403);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::client::{Answer, Connection, get, post, request, send};
 use crate::gate::Gate;
 use crate::models;
 use crate::tools::{JSON, LONG, eventually, exchange, inference, is_closed, metric, open, rest};
+use plywood::prelude::*;
 use plywood_serve::{Limits, Server};
 use serde_json::json;
 use std::io::Write;
@@ -57,7 +58,7 @@ fn a_request_that_takes_too_long_is_told() {
     gate.shut();
     let late = ask(server.address, [1.0, 2.0]).join().unwrap();
     assert_eq!((late.status, late.header("retry-after")), (503, Some("1")));
-    assert_eq!(late.error(), "the request has taken more than 1 s; ask for less at once");
+    assert_eq!(late.error(), "the request has taken more than 1s; ask for less at once");
     gate.open();
     // A busy machine may take a second for one.
     eventually("it answers again", || ask(server.address, [3.0, 4.0]).join().unwrap().status == 200);
@@ -108,7 +109,7 @@ fn a_body_that_arrives_too_slowly_is_told() {
     assert_eq!(post(server.address, "/v1/predict/numbers", &[JSON], body).status, 200);
     let answer = slow.answer().unwrap();
     assert_eq!(answer.status, 408, "{}", answer.text());
-    assert_eq!(answer.error(), "the body must arrive within 2 s");
+    assert_eq!(answer.error(), "the body must arrive within 2s");
     assert!(is_closed(&mut slow));
     dripping.join().unwrap();
     assert!(server.shutdown());
@@ -264,5 +265,36 @@ fn too_many_rows_are_told() {
         let expected = format!("a request must have at most 2 rows, got {found}; send several");
         assert_eq!(answers[1].error(), expected);
     }
+    assert!(server.shutdown());
+}
+
+/// Clients that ask for large answers and do not read them hold the room of their answers.
+#[test]
+fn answers_that_are_not_taken_have_a_bound_together() {
+    let names: Vec<String> = (0..100).map(|class| format!("class {class}")).collect();
+    let model = Sequential::builder([1]).layer(Dense::units(100)).layer(Softmax).build().unwrap();
+    let predictor =
+        Predictor::new(model).input(Features::of_shape([1])).output(Classes::named(names)).build().unwrap();
+    let limits = Limits { bodies: 16_000_000, ..Limits::default() };
+    let server = Served::start(Server::new().model("many", predictor).limits(limits));
+    let body = inference(&vec![vec![1.0]; 10_000]);
+    let bytes = request("POST", "/v2/models/many/infer", &[], body.to_string().as_bytes());
+    let mut clients: Vec<Connection> = (0..6).map(|_| Connection::open(server.address).unwrap()).collect();
+    // One after the other: each answer is there before the next request, and nobody reads.
+    let mut waiting = Vec::new();
+    for client in &mut clients {
+        client.stream().write_all(&bytes).unwrap();
+        let mut first = [0; 12];
+        client.stream().peek(&mut first).unwrap();
+        waiting.push(String::from_utf8_lossy(&first).into_owned());
+    }
+    assert_eq!(waiting[0], "HTTP/1.1 200");
+    assert!(waiting.contains(&"HTTP/1.1 503".to_owned()), "{waiting:?}");
+    for client in &mut clients {
+        let answer = client.answer().unwrap();
+        assert!(matches!(answer.status, 200 | 503));
+    }
+    let again = || send(server.address, "POST", "/v2/models/many/infer", &[], body.to_string().as_bytes());
+    eventually("there is room again", || again().status == 200);
     assert!(server.shutdown());
 }

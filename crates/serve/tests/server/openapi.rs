@@ -246,7 +246,8 @@ fn the_file_says_which_routes_need_a_token_and_a_host() {
         let mut other = example.clone();
         other.headers.push(("host".to_owned(), "shop.example".to_owned()));
         let answer = ask(&served, operation, &path, &other);
-        assert_eq!(answer.status, 403, "{path}: {}", answer.text());
+        let is_probe = path.starts_with("/v2/health/");
+        assert_eq!(answer.status == 403, !is_probe, "{path}: {}", answer.text());
         check(&document, operation, &answer);
 
         let is_open = operation.object.get("security").is_some_and(|security| *security == json!([]));

@@ -57,10 +57,23 @@ fn origins_and_hosts_are_names_that_a_browser_can_send() {
     for origin in ["https://shop.example", "http://localhost:3000", "http://[::1]:8080", "*"] {
         assert!(server().allow_origin(origin).router().is_ok(), "{origin}");
     }
-    for host in ["", "a b", "models.example/", "user@models.example"] {
+    for host in ["", "a b", "models.example:80", "models.example/", "user@models.example"] {
         let error = error(server().hosts([host]));
         assert!(error.contains("a host must be a name without a port"), "{error}");
     }
+}
+
+#[test]
+fn an_empty_token_is_no_token() {
+    for token in ["", " \n"] {
+        let error = error(server().token(token));
+        assert!(error.contains("the token must be not empty"), "{error}");
+    }
+    let served = Served::start(server().token("secret\n"));
+    let with =
+        |token: &str| send(served.address, "GET", "/v1/models", &[("authorization", token)], b"").status;
+    assert_eq!([with("Bearer secret"), with("Bearer"), with("Bearer "), with("")], [200, 401, 401, 401]);
+    assert!(served.shutdown());
 }
 
 #[test]

@@ -390,3 +390,38 @@ fn names_that_the_model_does_not_take_are_told() {
         &["charset", "utf-16le"],
     );
 }
+
+/// A predictor of wide rows: few bytes of a request would be much memory.
+#[test]
+fn rows_that_are_wide_in_the_model_are_bounded() {
+    use plywood::prelude::*;
+    let model = Sequential::builder([512, 512]).layer(Flatten).layer(Dense::units(1)).build().unwrap();
+    let predictor =
+        Predictor::new(model).input(Image::grey(512, 512)).output(Numbers::unnamed()).build().unwrap();
+    let served = Served::start(plywood_serve::Server::new().model("wide", predictor));
+    let photo = STANDARD.encode(grey(1, 1, Png));
+    let mut talk = Talk::with(served.address);
+    let mut rows = |rows: usize| {
+        let body = json!({"rows": vec![photo.as_str(); rows]}).to_string();
+        talk.post("/v1/predict/wide", &[JSON], body)
+    };
+    assert_eq!(rows(2).status, 200);
+    let refused = rows(200);
+    assert_eq!(refused.status, 413, "{}", refused.text());
+    assert!(
+        refused.error().contains("at most 190 rows, because of the 262145 numbers of a row, got 200"),
+        "{}",
+        refused.error()
+    );
+}
+
+#[test]
+fn what_is_alone_must_be_there() {
+    let served = served();
+    let mut refused = Refused::by(&served);
+    for body in [r#"{"text": null}"#, r#"{"row": null}"#, r#"{"row": {"input": null}}"#] {
+        refused.post("texts", &[JSON], body, 400, &["row 1", "got null"]);
+    }
+    refused.post("numbers", &[JSON], r#"{"rows": [{"": 5}]}"#, 400, &["a value \"input\"", "nothing"]);
+    refused.post("numbers", &[JSON], r#"{"text": [1]}"#, 400, &["does not take a text"]);
+}

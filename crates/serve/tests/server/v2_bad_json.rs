@@ -218,6 +218,7 @@ fn what_is_there_twice_or_nested_otherwise_is_refused() {
         (r#""shape":[1,4],"data":[[1],[2,3,4]]"#, "nested evenly"),
         (r#""shape":[2,4],"data":[[1,2,3,4],[1,2,3]]"#, "nested evenly"),
         (r#""shape":[4,2],"data":[[1,2,3,4],[1,2,3,4]]"#, "nesting"),
+        (r#""shape":[1,4],"data":[1,[2],3,4]"#, "nested evenly"),
     ] {
         refused.post("numbers", &[], input(rest), 400, &[words]);
     }
@@ -227,6 +228,9 @@ fn what_is_there_twice_or_nested_otherwise_is_refused() {
     let late =
         r#"{"inputs":[{"name":"input","data":[9,9,9,9],"datatype":"FP32","data":[1,2,3,4],"shape":[1,4]}]}"#;
     refused.post("numbers", &[], late, 400, &["\"data\" must be there once"]);
+    let inputs = input(r#""shape":[1,4],"data":[1,2,3,4]"#);
+    let twice = inputs.strip_suffix('}').unwrap().to_owned() + r#","inputs":[]}"#;
+    refused.post("numbers", &[], twice, 400, &["\"inputs\" must be there once"]);
     let twice = r#"{"parameters":{"binary_data_output":true},"parameters":{},"inputs":[]}"#;
     refused.post("numbers", &[], twice, 400, &["\"parameters\" must be there once"]);
 }
