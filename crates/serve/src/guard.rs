@@ -1,4 +1,11 @@
 //! What every request passes: who may ask, for how long, and what is counted and logged.
+//!
+//! ```text
+//! head ──> guard ──> handler: the body is read ──> a model answers ──> what is left of the body ──> the answer is taken
+//!   |        |                  |                        |                        |                       |
+//! head_time  |<-- time: 503 ----|-- time: 408 -----------|----------------------->|  5 s, then close      | time, then close
+//! (hyper)    access.rs          body.rs                  work.rs                  rest.rs                 patient.rs
+//! ```
 
 use crate::access::Access;
 use crate::app::App;

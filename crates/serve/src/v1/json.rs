@@ -1,7 +1,12 @@
 //! Reads the JSON of a request straight into rows.
 //!
 //! Only the values that the model takes are kept, in no more rows than a request may have and no more numbers than an array has.
-//! So the memory is bounded by what the model takes, and not by what JSON can say.
+//! So the memory is bounded by what the model takes, and not by what JSON can say. It is serde's reader, because rows are made from
+//! any serde value; v2/json.rs has a faster one for tensors of numbers.
+//!
+//! ```text
+//! Body {"rows": …} ──> Rows […] ──> OneRow {…} ──> Value of a field ──> Numbers [[…]] in its shape
+//! ```
 
 use super::reader::Reader;
 use crate::fault::{Fault, shortened};

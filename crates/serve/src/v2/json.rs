@@ -307,7 +307,8 @@ impl Reader<'_> {
         if self.checked(peek)? != Peek::Array {
             return Err(Fault::bad("\"data\" must be an array of the tensor's elements, row by row"));
         }
-        // The items of the open array so far, and of those around it.
+        // The items of the open array so far, and of those around it: in [[1, 2], [3, 4, behind the 3, items is 1 and around
+        // is [2]. The sides of the depths that were closed: [_, 2]. The depth of the elements: 1.
         let (mut items, mut around) = (0, Vec::new());
         let (mut sides, mut depth) = ([None; DEEPEST], None);
         let first = self.jiter.known_array();
