@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    give_memory_back();
     log(options.log_json);
     fit_connections(&mut options.limits);
     match run(*options) {
@@ -63,6 +64,18 @@ fn run(options: Options) -> Result<bool, Box<dyn Error>> {
     runtime.shutdown_background();
     Ok(whole)
 }
+
+/// Makes the system's allocator give large blocks back at once. By default glibc's learns to keep blocks of up to 32 MB once some
+/// were freed, and a server that loads models again then holds the memory of three of them.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the standard library has no way to set this")]
+fn give_memory_back() {
+    // SAFETY: it sets a number of the allocator, before there are other threads. It returns 0 if that fails, which changes nothing.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_memory_back() {}
 
 /// An address as it is in `Host`.
 fn host_of(address: IpAddr) -> String {
