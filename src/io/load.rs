@@ -99,6 +99,16 @@ impl<F: Scalar> Registry<F> {
     /// The length is unknown until the end, so memory is allocated as bytes arrive. To limit it, pass
     /// `reader.take(limit)`.
     ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(3)).build()?;
+    /// let connection = std::io::Cursor::new(model.to_bytes()?); // or any other reader
+    /// let read = Registry::<f32>::builtin().read_from(connection)?;
+    /// assert_eq!(read.outputs()[0].shape(), [3]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`load_with`].
     pub fn read_from(&self, reader: impl Read) -> Result<Box<dyn Model<F>>> {

@@ -93,7 +93,17 @@ impl<F: Scalar> Predictions<F> {
         self.at(name).map(|at| self.outputs.remove(at).2)
     }
 
-    /// Returns the predictions for some of the samples.
+    /// Returns the predictions for some of the samples: `[rows, …]` for each output.
+    ///
+    /// ```
+    /// use plywood::ndarray::Array2;
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(3)).build()?;
+    /// let all = model.predict_named(&Array2::<f32>::ones((5, 2)))?;
+    /// assert_eq!(all.rows(1..3)?.get("output")?.shape(), [2, 3]);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When there are not as many.

@@ -88,6 +88,20 @@ impl Predictor {
 
     /// Reads a predictor from any reader, to its end.
     ///
+    /// ```
+    /// use plywood::predictor::Blocks;
+    /// use plywood::prelude::*;
+    /// use std::io::Read;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let predictor =
+    ///     Predictor::new(model).input(Features::of_shape([2])).output(Classes::named(["no", "yes"])).build()?;
+    /// let connection = std::io::Cursor::new(predictor.to_bytes()?); // or any other reader
+    /// let read = Predictor::read_from(connection.take(1 << 20), &Registry::builtin(), &Blocks::builtin())?;
+    /// assert!(Predictor::is_in(&read.to_bytes()?));
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// The length is unknown until the end, so memory is allocated as bytes arrive. To limit it, pass
     /// `reader.take(limit)`.
     ///

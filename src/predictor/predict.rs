@@ -178,10 +178,24 @@ impl Predictor {
     /// Returns the probabilities of all classes, or of all labels, of an output, `[rows, names]`, in the order of their
     /// names.
     ///
+    /// ```
+    /// use plywood::prelude::*;
+    ///
+    /// let model = Sequential::builder([2]).layer(Dense::units(2)).layer(Softmax).build()?;
+    /// let predictor =
+    ///     Predictor::new(model).input(Features::of_shape([2])).output(Classes::named(["no", "yes"])).build()?;
+    /// let outputs = predictor.infer(&predictor.prepare(&[Row::from([1.0, 2.0])])?)?;
+    /// let all = predictor.probabilities(&outputs, "output")?;
+    /// assert_eq!(all.dim(), (1, 2));
+    /// assert!((all.sum() - 1.0).abs() < 1e-6);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no such output, it stands for something else, or an output is not finite.
     pub fn probabilities(&self, predictions: &Predictions, output: &str) -> Result<Array2<f32>> {
-        let (place, PortOutput { activation, block }) = self.output_at(output)?;
+        let PortOutput { activation, block } = self.output_at(output)?;
+        let kind = block.kind();
         let tensor = predictions.get(output)?;
         let block = block.as_any();
         let probabilities = if let Some(classes) = block.downcast_ref::<Classes>() {
@@ -189,18 +203,17 @@ impl Predictor {
         } else if let Some(labels) = block.downcast_ref::<Labels>() {
             check_numbers(tensor, 0).and_then(|()| labels.all(tensor, *activation))
         } else {
-            let kind = self.parts.outputs[place].block.kind();
             Err(Error::argument("the block of the output", "one of classes or labels", format!("{kind:?}"))
                 .help("Read its answer: `Predictor::answer`."))
         };
         probabilities.map_err(|error| error.at(format!("output {}", cut(output))))
     }
 
-    /// The place and block of an output.
-    fn output_at(&self, output: &str) -> Result<(usize, &PortOutput)> {
+    /// The activation and the block of an output.
+    fn output_at(&self, output: &str) -> Result<&PortOutput> {
         let names = &self.parts.output_names;
         let place = names.iter().position(|name| **name == *output);
-        place.map(|place| (place, &self.parts.outputs[place])).ok_or_else(|| {
+        place.map(|place| &self.parts.outputs[place]).ok_or_else(|| {
             let what = format!("the output {:?}", cut(output));
             Error::data(what, "be one of the predictor's", listed(names, 20)).help("Name one of these.")
         })
@@ -243,7 +256,7 @@ impl Predictor {
 
     /// The answers of an output with all classes, for scores.
     pub(crate) fn full_answers(&self, predictions: &Predictions, output: &str) -> Result<Vec<AnswerValue>> {
-        let (_, PortOutput { activation, block }) = self.output_at(output)?;
+        let PortOutput { activation, block } = self.output_at(output)?;
         let output = predictions.get(output)?;
         match block.as_any().downcast_ref::<Classes>() {
             Some(classes) => classes.clone().top(usize::MAX).answer(output, *activation),

@@ -56,6 +56,15 @@ impl Prepared {
 
     /// Returns rows that need no preparation: a tensor for each input of a model, `[rows, …]`.
     ///
+    /// ```
+    /// use plywood::ndarray::ArrayD;
+    /// use plywood::predictor::Prepared;
+    ///
+    /// let rows = Prepared::of_tensors([("photo", ArrayD::zeros(vec![2, 3, 16, 16])), ("row", ArrayD::zeros(vec![2, 1]))])?;
+    /// assert_eq!(rows.rows(), 2);
+    /// # Ok::<(), plywood::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no tensor, or the numbers of rows differ.
     pub fn of_tensors<N: Into<Arc<str>>>(inputs: impl IntoIterator<Item = (N, Tensor)>) -> Result<Self> {
@@ -75,12 +84,15 @@ impl Prepared {
         }
     }
 
-    /// Returns the rows of all, in order, which the same predictor has prepared.
+    /// Returns the rows of all, in order, which the same predictor has prepared. [`Predictor::prepare`] has an example.
+    ///
+    /// [`Predictor::prepare`]: super::Predictor::prepare
     ///
     /// # Errors
     /// When there are none, or their inputs differ in names or shapes.
-    pub fn join(all: &[Self]) -> Result<Self> {
-        let Some(first) = all.first() else {
+    pub fn join<'a>(all: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
+        let all: Vec<&Self> = all.into_iter().collect();
+        let Some(&first) = all.first() else {
             return Err(Error::argument("the rows to join", "those of at least 1 request", "none")
                 .help("Join what was prepared."));
         };

@@ -11,20 +11,15 @@ use subtle::ConstantTimeEq;
 pub(crate) struct Access {
     /// The hash of the token, so that texts of any length are compared in the same time.
     token: Option<[u8; 32]>,
-    /// Whether the token is no token.
-    is_empty_token: bool,
     /// The names in `Host` that are answered; `None` for any.
     pub hosts: Option<Vec<String>>,
     /// The origins whose pages may ask.
     pub origins: Vec<String>,
-    /// Whether each request is logged.
-    pub log: bool,
 }
 
 impl Access {
     pub fn set_token(&mut self, token: &str) {
         self.token = Some(Sha256::digest(token.trim()).into());
-        self.is_empty_token = token.trim().is_empty();
     }
 
     /// Whether a path needs no token: the probes, and the page before it asks for anything.
@@ -34,7 +29,7 @@ impl Access {
 
     /// Checks the names of hosts and origins.
     pub fn check(&self) -> plywood::Result<()> {
-        if self.is_empty_token {
+        if self.token == Some(Sha256::digest("").into()) {
             return Err(
                 Error::argument("the token", "not empty", "an empty one").help("Make a long random one.")
             );

@@ -22,6 +22,8 @@ pub(crate) struct App {
     pub limits: Limits,
     pub access: Access,
     pub traffic: Traffic,
+    /// Whether each request is logged.
+    pub access_log: bool,
     /// Whether the protocol may load and unload models.
     pub allow_load: bool,
     /// Whether the server is ending.

@@ -31,7 +31,7 @@ pub(crate) async fn guard<F: Future<Output = Response>>(
     next: impl FnOnce(Request) -> F,
 ) -> Response {
     let logged =
-        app.access.log.then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
+        app.access_log.then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
     let (request, rest) = Rest::of(request);
     let response = app.bodies.hold(checked(app, request, next).await);
     let mut response = response.unwrap_or_else(IntoResponse::into_response);

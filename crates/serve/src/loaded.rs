@@ -84,13 +84,7 @@ impl Loaded {
 
     /// Whether it has the inputs and outputs of another one.
     pub fn takes_and_gives_as(&self, other: &Self) -> bool {
-        let inputs = |model: &Self| -> Vec<_> {
-            model.inputs.iter().map(|i| (i.name.clone(), i.datatype, i.shape.clone())).collect()
-        };
-        let outputs = |model: &Self| -> Vec<_> {
-            model.outputs.iter().map(|o| (o.name.clone(), o.datatype, o.shape.clone())).collect()
-        };
-        inputs(self) == inputs(other) && outputs(self) == outputs(other)
+        self.inputs == other.inputs && self.outputs == other.outputs
     }
 
     fn new(predictor: Predictor, version: String, bare: bool) -> Result<Self> {

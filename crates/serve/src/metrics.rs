@@ -104,7 +104,7 @@ fn of_models(app: &App, text: &mut Text) {
     let name = "plywood_batch_rows";
     text.head(name, "histogram", "Rows of each run of the model.");
     models()
-        .for_each(|(model, slot)| text.histogram(name, &format!("model=\"{model}\""), &slot.stats.batches.0));
+        .for_each(|(model, slot)| text.histogram(name, &format!("model=\"{model}\""), &slot.stats.batches));
     let name = "plywood_request_seconds";
     text.head(name, "histogram", "Seconds from the head of a request to its answer.");
     models()

@@ -43,6 +43,7 @@ pub struct Server {
     limits: Limits,
     threads: usize,
     access: Access,
+    access_log: bool,
     allow_load: bool,
     page: bool,
 }
@@ -58,7 +59,7 @@ impl Server {
     pub fn new() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let (limits, access) = (Limits::default(), Access::default());
-        Self { slots: Vec::new(), limits, threads, access, allow_load: false, page: true }
+        Self { slots: Vec::new(), limits, threads, access, access_log: false, allow_load: false, page: true }
     }
 
     /// Adds a predictor that is in memory. It cannot be loaded again.
@@ -153,7 +154,7 @@ impl Server {
     /// Sets whether each request is logged. By default only what goes wrong is.
     #[must_use]
     pub fn access_log(mut self, log: bool) -> Self {
-        self.access.log = log;
+        self.access_log = log;
         self
     }
 
@@ -197,7 +198,7 @@ impl Server {
     }
 
     fn app(self) -> Result<Arc<App>> {
-        let Self { slots, limits, threads, access, allow_load, .. } = self;
+        let Self { slots, limits, threads, access, access_log, allow_load, .. } = self;
         let models = Models(slots.into_iter().collect::<Result<_>>()?);
         check_names(&models)?;
         limits.check()?;
@@ -206,7 +207,7 @@ impl Server {
         let pool = Pool::start(threads, &limits).map_err(Error::custom)?;
         let (bodies, draining) = (Bodies::new(&limits), AtomicBool::new(false));
         let traffic = Traffic::default();
-        Ok(Arc::new(App { models, pool, bodies, limits, access, traffic, allow_load, draining }))
+        Ok(Arc::new(App { models, pool, bodies, limits, access, traffic, access_log, allow_load, draining }))
     }
 }
 

@@ -48,7 +48,7 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    fn add_value(&self, value: f64) {
+    pub fn add_value(&self, value: f64) {
         let place = self.bounds.iter().position(|bound| value <= *bound);
         place.map_or(&self.above, |place| &self.counts[place]).fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add((value * 1e6) as u64, Ordering::Relaxed);
@@ -72,16 +72,6 @@ impl<const N: usize> Histogram<N> {
     }
 }
 
-/// The rows of each run of the model.
-#[derive(Debug)]
-pub(crate) struct Batches(pub Histogram<10>);
-
-impl Batches {
-    pub fn add(&self, rows: usize) {
-        self.0.add_value(rows as f64);
-    }
-}
-
 /// The counters of a model.
 #[derive(Debug)]
 pub(crate) struct Stats {
@@ -95,7 +85,8 @@ pub(crate) struct Stats {
     pub input: Timed,
     pub infer: Timed,
     pub output: Timed,
-    pub batches: Batches,
+    /// The rows of each run of the model.
+    pub batches: Histogram<10>,
     /// Seconds of a request in the server, answered or not.
     pub latency: Histogram<14>,
     pub loads: AtomicU64,
@@ -117,7 +108,7 @@ impl Default for Stats {
             input: Timed::default(),
             infer: Timed::default(),
             output: Timed::default(),
-            batches: Batches(Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1024.0, 10240.0])),
+            batches: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 1024.0, 10240.0]),
             latency: Histogram::new([
                 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
             ]),
@@ -160,12 +151,12 @@ impl Stats {
 
     /// The rows that were predicted.
     pub fn rows(&self) -> u64 {
-        self.batches.0.sum().round() as u64
+        self.batches.sum().round() as u64
     }
 
     /// The runs of the model.
     pub fn runs(&self) -> u64 {
-        self.batches.0.total()
+        self.batches.total()
     }
 }
 

@@ -60,7 +60,7 @@ impl fmt::Display for Datatype {
 }
 
 /// An input: a raw value of the predictor, or a tensor of a model without one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Input {
     pub name: String,
     pub datatype: Datatype,
@@ -70,7 +70,7 @@ pub(crate) struct Input {
 }
 
 /// What an input's elements become.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Takes {
     /// An image of this height and width.
     Image { height: usize, width: usize, grey: bool },
@@ -83,7 +83,7 @@ pub(crate) enum Takes {
 }
 
 /// An output: a part of what the predictor says of an output of the model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Output {
     pub name: String,
     /// The name of the model's output.

@@ -83,6 +83,13 @@ impl Job {
         answer
     }
 
+    /// Predicts the rows of this request alone, and answers.
+    fn finish(&mut self, prepared: &Prepared, clock: &mut Clock) -> Result<Response, Fault> {
+        self.stats.batches.add_value(prepared.rows() as f64);
+        let outputs = self.infer(prepared, clock)?;
+        self.answered(&outputs, clock)
+    }
+
     fn is_abandoned(&self) -> bool {
         self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
@@ -167,9 +174,7 @@ impl Pool {
             let prepared = job.prepared(&mut clock)?;
             let time = job.model.time.saturating_mul(u32::try_from(prepared.rows()).unwrap_or(u32::MAX));
             if time < FAST_REQUEST {
-                job.stats.batches.add(prepared.rows());
-                let outputs = job.infer(&prepared, &mut clock)?;
-                return job.answered(&outputs, &mut clock);
+                return job.finish(&prepared, &mut clock);
             }
             job.prepared = Some(prepared);
         }
@@ -272,36 +277,32 @@ impl Shared {
 }
 
 /// Predicts the rows of all jobs together and answers each.
-fn answer_all(batch: Vec<(Job, Prepared)>) {
-    let (mut jobs, prepared): (Vec<Job>, Vec<Prepared>) = batch.into_iter().unzip();
-    let (Some(first), Some(only)) = (jobs.first(), prepared.first()) else { return };
-    let rows: usize = prepared.iter().map(Prepared::rows).sum();
+fn answer_all(mut batch: Vec<(Job, Prepared)>) {
     let mut clock = Clock::start();
-    if jobs.len() == 1 {
-        first.stats.batches.add(rows);
-        let outputs = first.infer(only, &mut clock);
-        let answer = outputs.and_then(|outputs| jobs[0].answered(&outputs, &mut clock));
-        return jobs[0].reply(answer);
-    }
-    let joined = guarded(|| Prepared::join(&prepared).map_err(Fault::inside));
-    let joined = joined.and_then(|all| first.infer(&all, &mut clock));
-    let Ok(outputs) = joined else {
-        // One of them has values that the model cannot take: each gets an answer of its own.
-        for (mut job, prepared) in jobs.into_iter().zip(prepared) {
-            job.stats.batches.add(prepared.rows());
-            let outputs = job.infer(&prepared, &mut clock);
-            let answer = outputs.and_then(|outputs| job.answered(&outputs, &mut clock));
+    let Some(outputs) = joined(&batch, &mut clock) else {
+        for (job, prepared) in &mut batch {
+            let answer = job.finish(prepared, &mut clock);
             job.reply(answer);
         }
         return;
     };
-    first.stats.batches.add(rows);
     let mut begin = 0;
-    for (job, prepared) in jobs.iter_mut().zip(&prepared) {
+    for (job, prepared) in &mut batch {
         let end = begin + prepared.rows();
         let own = guarded(|| outputs.rows(begin..end).map_err(Fault::inside));
         let answer = own.and_then(|own| job.answered(&own, &mut clock));
         job.reply(answer);
         begin = end;
     }
+}
+
+/// The outputs for the rows of several jobs. `None` for one alone, and if one of them has values that the model cannot take: then
+/// each gets an answer of its own.
+fn joined(batch: &[(Job, Prepared)], clock: &mut Clock) -> Option<Predictions> {
+    let [(first, _), _, ..] = batch else { return None };
+    let prepared = batch.iter().map(|(_, prepared)| prepared);
+    let all = guarded(|| Prepared::join(prepared).map_err(Fault::inside)).ok()?;
+    let outputs = first.infer(&all, clock).ok()?;
+    first.stats.batches.add_value(all.rows() as f64);
+    Some(outputs)
 }

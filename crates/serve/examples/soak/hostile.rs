@@ -2,7 +2,7 @@
 
 use crate::Run;
 use crate::clients::{Connection, Dice, request};
-use crate::images::png;
+use crate::images::{lying_png, png};
 use crate::models::NAMES;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -26,8 +26,8 @@ fn all() -> Vec<Hostile> {
         format!("{{\"inputs\":[{{\"name\":\"input\",\"datatype\":\"UINT8\",{more}}}]}}").into_bytes()
     };
     let numbers = vec!["7"; 784].join(",");
-    let bomb = png(50_000, 50_000, &[0; 50_000]);
-    let wide = png(u32::MAX, u32::MAX, &[]);
+    let bomb = lying_png(50_000, 50_000);
+    let wide = lying_png(u32::MAX, u32::MAX);
     let mut cut = png(28, 28, &[9; 784]);
     cut.truncate(cut.len() / 2);
     let mut twice = b"{\"rows\": [".to_vec();

@@ -102,24 +102,23 @@ pub(super) fn answer(
 ) -> Result<Response, Fault> {
     let mut made = Made { model, predictions, answers: None };
     let (mut outputs, mut binary) = (Vec::new(), Vec::new());
-    let mut push = |output: &'_ Output, wanted: Option<&Wanted>| {
+    let mut push = |output, wanted: Option<&Wanted>| {
         let (elements, shape) = match wanted.and_then(|wanted| wanted.classification) {
             Some(classes) => made.classification(output, classes)?,
             None => made.elements(output)?,
         };
         let is_binary = wanted.and_then(|wanted| wanted.binary).unwrap_or(request.binary);
+        let (name, datatype) = (output.name.as_str(), elements.datatype().name());
         let (parameters, data) = match is_binary {
             true => (Some(Size { binary_data_size: elements.append(&mut binary) }), None),
             false if elements.is_finite() => (None, Some(elements)),
             false => {
-                let name = &output.name;
                 return Err(Fault::unanswerable(format!(
                     "the output {name:?} has NaN or infinity, which JSON cannot say; ask for it with \"binary_data\": true"
                 )));
             }
         };
-        let datatype = data.as_ref().map_or_else(|| datatype(output, wanted), Elements::datatype).name();
-        outputs.push((output.name.as_str().to_owned(), datatype, shape, parameters, data));
+        outputs.push(Given { name, datatype, shape, parameters, data });
         Ok(())
     };
     match request.outputs.is_empty() {
@@ -130,18 +129,7 @@ pub(super) fn answer(
             }
         }
     }
-    let given = outputs
-        .iter_mut()
-        .map(|(name, datatype, shape, parameters, data)| Given {
-            name,
-            datatype,
-            shape: std::mem::take(shape),
-            parameters: parameters.take(),
-            data: data.take(),
-        })
-        .collect();
-    let reply =
-        Reply { model_name: name, model_version: &model.version, id: request.id.as_deref(), outputs: given };
+    let reply = Reply { model_name: name, model_version: &model.version, id: request.id.as_deref(), outputs };
     let is_json = reply.outputs.iter().all(|output| output.data.is_some());
     let mut body = serde_json::to_vec(&reply).map_err(Fault::inside)?;
     // It counts what is not packed.
@@ -176,14 +164,6 @@ pub(super) fn check(request: &Request, model: &Loaded) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// The type of an output's elements.
-fn datatype(output: &Output, wanted: Option<&Wanted>) -> Datatype {
-    match wanted.and_then(|wanted| wanted.classification) {
-        Some(_) => Datatype::Bytes,
-        None => output.datatype,
-    }
 }
 
 fn found<'a>(name: &str, outputs: &'a [Output]) -> Result<&'a Output, Fault> {

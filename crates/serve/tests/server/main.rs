@@ -28,7 +28,6 @@ mod wire;
 
 use plywood_serve::{Running, Server};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -52,28 +51,6 @@ impl Served {
     /// Ends it; true if all requests were answered.
     fn shutdown(mut self) -> bool {
         self.running.take().is_some_and(|running| self.runtime.block_on(running.shutdown()))
-    }
-}
-
-/// A folder of a test's own, which is removed when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plywood-serve-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left of it does no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::client::{Answer, send};
 use crate::schema::{Document, Operation};
-use crate::{Folder, Served, models};
+use crate::tools::Folder;
+use crate::{Served, models};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plywood_serve::Server;
@@ -11,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A server with all models, which the examples of the file name.
 fn server(folder: &Folder) -> Server {
-    models::save_all(folder.path()).unwrap();
+    models::save_all(&folder.path("")).unwrap();
     let names = ["fashion", "texts", "table", "numbers", "product", "raw"];
-    let add = |server: Server, name| server.file(name, folder.path().join(format!("{name}.plywood")));
+    let add = |server: Server, name| server.file(name, folder.path(&format!("{name}.plywood")));
     names.into_iter().fold(Server::new(), add).allow_load(true)
 }
 
@@ -165,7 +166,7 @@ fn versions(served: &Served) -> BTreeMap<String, String> {
 #[test]
 fn the_examples_of_each_operation_are_answered_as_the_file_says() {
     let document = Document::read();
-    let folder = Folder::new("openapi-examples");
+    let folder = Folder::new();
     let served = Served::start(server(&folder));
     let versions = versions(&served);
     let mut operations = document.operations();
@@ -197,7 +198,7 @@ fn the_examples_of_each_operation_are_answered_as_the_file_says() {
 #[test]
 fn what_is_wrong_is_refused_as_the_file_says() {
     let document = Document::read();
-    let folder = Folder::new("openapi-errors");
+    let folder = Folder::new();
     let served = Served::start(server(&folder));
     let closed = Served::start(server(&folder).allow_load(false));
     let versions = versions(&served);
@@ -238,7 +239,7 @@ fn what_is_wrong_is_refused_as_the_file_says() {
 #[test]
 fn the_file_says_which_routes_need_a_token_and_a_host() {
     let document = Document::read();
-    let folder = Folder::new("openapi-access");
+    let folder = Folder::new();
     let served = Served::start(server(&folder).token("secret").hosts(["localhost"]));
     for operation in &document.operations() {
         let example = examples(&document, operation).remove(0);
@@ -264,7 +265,7 @@ fn the_file_says_which_routes_need_a_token_and_a_host() {
 #[test]
 fn other_methods_than_those_in_the_file_are_refused() {
     let document = Document::read();
-    let folder = Folder::new("openapi-methods");
+    let folder = Folder::new();
     let served = Served::start(server(&folder));
     let operations = document.operations();
     for operation in &operations {

@@ -121,13 +121,20 @@ fn a_signal_loads_a_new_file_and_a_broken_one_changes_nothing() {
     let mut changed = two.bytes.clone();
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
-    let broken: [&dyn Fn(); 6] = [
+    let pipe = || {
+        std::fs::remove_dir(folder.path("m.plywood")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(folder.path("m.plywood")).status();
+        assert!(made.unwrap().success());
+    };
+    let broken: [&dyn Fn(); 7] = [
         &|| folder.swap("m.plywood", b"no model at all"),
         &|| folder.swap("m.plywood", b""),
         &|| folder.swap("m.plywood", &two.bytes[..two.bytes.len() / 2]),
         &|| folder.swap("m.plywood", &changed),
         &|| std::fs::remove_file(folder.path("m.plywood")).unwrap(),
         &|| std::fs::create_dir(folder.path("m.plywood")).unwrap(),
+        // Nobody writes to it, so reading it would never end.
+        &pipe,
     ];
     for (place, break_it) in broken.iter().enumerate() {
         break_it();
@@ -141,7 +148,7 @@ fn a_signal_loads_a_new_file_and_a_broken_one_changes_nothing() {
         assert!(lines[place].contains("ERROR") && lines[place].contains(&two.version), "{log}");
     }
     assert_eq!(metric(address, "plywood_loads_total{model=\"m\"}"), 2.0);
-    std::fs::remove_dir(folder.path("m.plywood")).unwrap();
+    std::fs::remove_file(folder.path("m.plywood")).unwrap();
     folder.swap("m.plywood", &one.bytes);
     program.signal("HUP");
     eventually("the first file again", || version(address) == one.version);
@@ -248,6 +255,11 @@ fn a_model_that_was_unloaded_says_so_until_it_is_loaded() {
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
         assert_eq!(answer.error(), "the model \"m\" is not loaded: it was unloaded");
     }
+    // A file that cannot be loaded changes nothing.
+    folder.swap("m.plywood", b"no model at all");
+    assert_eq!((call("load"), get(address, "/v2/health/ready").status), (500, 200));
+    folder.swap("m.plywood", &one.bytes);
+    assert_eq!(call("unload"), 200);
     // It is not there on purpose: the server is ready, and the other answers.
     assert_eq!(get(address, "/v2/health/ready").status, 200);
     assert_eq!(post(address, "/v1/predict/other", &[JSON], &row).json()["answers"], one.answers);

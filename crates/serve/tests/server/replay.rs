@@ -14,7 +14,8 @@
 //! with a tolerance, and the versions of the recording are replaced by those of the models that are served.
 
 use crate::client::{Answer, Connection, get};
-use crate::{Folder, Served, models};
+use crate::tools::Folder;
+use crate::{Served, models};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::{GzDecoder, ZlibDecoder};
@@ -140,10 +141,10 @@ fn score(text: &str) -> Option<(f64, &str)> {
 
 #[test]
 fn the_requests_of_tritons_client_are_answered_as_recorded() {
-    let folder = Folder::new("replay");
-    models::save_all(folder.path()).unwrap();
+    let folder = Folder::new();
+    models::save_all(&folder.path("")).unwrap();
     let names = ["fashion", "texts", "table", "raw", "numbers"];
-    let add = |server: Server, name| server.file(name, folder.path().join(format!("{name}.plywood")));
+    let add = |server: Server, name| server.file(name, folder.path(&format!("{name}.plywood")));
     let served = Served::start(names.into_iter().fold(Server::new(), add).allow_load(true));
     let recordings = recordings();
     assert!(recordings.len() > 80, "{} files", recordings.len());

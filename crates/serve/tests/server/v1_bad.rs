@@ -1,7 +1,8 @@
 //! Requests to the friendly routes that are refused, and what is answered after each.
 
-use crate::client::{Answer, Talk};
+use crate::client::{Answer, Program, Talk};
 use crate::files::{colours, deflate, form, grey, gzip, lying_png};
+use crate::tools::Folder;
 use crate::{Served, all_models};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -351,19 +352,34 @@ fn images_that_are_bombs_or_broken() {
     );
 }
 
+/// Rows beyond the limit are not read, and neither is what the model does not take.
+#[cfg(target_os = "linux")]
 #[test]
-fn what_json_claims_takes_no_memory() {
-    let served = served();
-    let mut refused = Refused::by(&served);
-    // Rows beyond the limit are not read, and neither is what the model does not take.
-    for row in ["{\"\":{\"\":0}}", "[]", "{}"] {
-        let rows = vec![row; 100_000 / (row.len() + 1) - 1].join(",");
-        let answer = refused.0.post("/v1/predict/numbers", &[JSON], format!("{{\"rows\":[{rows}]}}"));
+fn json_takes_no_more_memory_than_the_rows_of_a_request() {
+    let folder = Folder::new();
+    crate::models::save_all(&folder.path("")).unwrap();
+    let program = Program::start(&[&folder.model("numbers")]);
+    for row in ["{\"\":{\"\":0}}", "[[[[0]]]]", "{\"a\":1,\"b\":[0,0,0]}", "\"\""] {
+        let rows = vec![row; 9_000_000 / (row.len() + 1)].join(",");
+        let body = format!("{{\"rows\":[{rows}]}}");
+        let answer = crate::client::post(program.address, "/v1/predict/numbers", &[JSON], body);
         assert!(matches!(answer.status, 400 | 413), "{}", answer.text());
     }
+    // It was 1.7 GB when all was read before the rows were counted.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.child.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let most: usize = most.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(most < 150_000, "{most} kB");
+}
+
+#[test]
+fn an_answer_ranks_as_many_classes_as_there_are() {
+    let served = served();
+    let mut refused = Refused::by(&served);
     let texts = json!({"rows": vec![""; 20]}).to_string();
     refused.post("texts?top=99999999", &[JSON], texts.replace("\"\"", "null"), 400, &["row 1", "null"]);
-    assert_eq!(refused.0.post("/v1/predict/texts?top=99999999", &[JSON], texts).status, 200);
+    let answer = refused.0.post("/v1/predict/texts?top=99999999", &[JSON], texts);
+    assert_eq!(answer.json()["answers"][19]["ranked"].as_array().map(Vec::len), Some(2), "{}", answer.text());
 }
 
 #[test]
